@@ -1,0 +1,233 @@
+"""The nouns: frozen data that every room speaks. No behaviour beyond what the data itself implies.
+
+Units are in the names or stated: USD, seconds, tokens, quality in [0, 1], times in seconds since
+the epoch. Raw fields are kept as they came; the feature vector is rebuilt from them
+(`banditroute.core.features`), so that a new version of the features can re-read old events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+FACTORS = ("quality", "output_tokens", "usd", "seconds", "ttft_seconds")
+"""What is learned about a model, each separately, in this order in every array of factors."""
+
+OTHER = "other"
+"""The request class of whatever is not declared."""
+
+Factor = Literal["quality", "output_tokens", "usd", "seconds", "ttft_seconds", "input_tokens", "error"]
+"""What an outcome can be about. `input_tokens` and `error` are recorded; an error counts as
+configured in the quality of its decision."""
+
+Source = Literal["user", "judge", "metric", "meter"]
+"""Who says so. When several sources score one decision, people outrank metrics, metrics judges."""
+
+Kind = Literal["drawn", "caller", "fallback", "sticky", "cache"]
+"""How a decision came about. Only `drawn` first attempts enter off-policy estimates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One choice (an *arm*): a deployment of a language model at a provider.
+
+    Deployments with the same `group` share their quality and keep their own price and latency.
+    Prices are USD per token; `usd_per_request` is what a typical request costs where no token
+    price is known, and serves rules that compare list prices.
+    """
+
+    id: str
+    provider: str = "simulated"
+    upstream_name: str | None = None
+    tier: str = "standard"
+    group: str | None = None
+    usd_per_input_token: float | None = None
+    usd_per_output_token: float | None = None
+    usd_per_request: float | None = None
+    context_window: int | None = None
+    capabilities: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    family: str | None = None
+    prior_quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Exchange rates of the utility: `quality·q − usd·cost − second·wait − ttft_second·first token`.
+
+    All non-negative; utility per quality point, per USD, per second.
+    """
+
+    quality: float = 1.0
+    usd: float = 20.0
+    second: float = 0.0
+    ttft_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hard limits. `require` holds capabilities (`tools`) and tags (`region:eu`)."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    max_usd: float | None = None
+    max_seconds: float | None = None
+    max_ttft_seconds: float | None = None
+    min_quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What the caller wants of one request: weights, limits, and hints that beat classification."""
+
+    weights: Weights = Weights()
+    limits: Limits = Limits()
+    model: str | None = None
+    tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of a request before it is answered, in raw fields.
+
+    `request_class` is as declared by the caller or found by the classifier; a class that the
+    configuration does not declare is treated as `other` when the vector is built, and kept here
+    as it came. `confidence` and `complexity` are the classifier's, in [0, 1]. `text` is what
+    rules read; it is not stored unless the store is told to keep prompts.
+    `input_tokens_estimated` says that nobody counted: the tokens were guessed from the text.
+    """
+
+    request_class: str = OTHER
+    confidence: float | None = None
+    complexity: float | None = None
+    input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
+    text: str = ""
+    unit: str | None = None
+    session: str | None = None
+    user_tier: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    embedding: tuple[float, ...] = ()
+    features_version: int = 1
+    input_tokens_estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Why a model could not be chosen: a `reason` code and a `detail` sentence."""
+
+    model: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One eligible model as it stood when the choice was made.
+
+    `quality`, `usd`, `seconds` are expectations; `utility` and `sd` are the mean and the sd the
+    choice probabilities were computed from, so that the pmf can be recomputed from the receipt.
+    """
+
+    model: str
+    propensity: float
+    quality: float
+    usd: float
+    seconds: float
+    utility: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A choice and its receipt; everything needed to recompute the pmf and the draw.
+
+    `propensity` is the very number the action was drawn with, given the variant; `marginal` is
+    its average over the variants of an experiment (`Σ share·π`). `draw` is the uniform number in
+    [0, 1) that `seed` gives. `parameters` holds what the policy used (floor, horizon, epsilon…).
+    """
+
+    id: str
+    at: float
+    context: Context
+    preferences: Preferences
+    candidates: tuple[Candidate, ...]
+    excluded: tuple[Exclusion, ...]
+    model: str
+    propensity: float
+    policy: str
+    seed: int
+    draw: float
+    state_seq: int
+    kind: Kind = "drawn"
+    mode: str = "live"
+    variant: str | None = None
+    variant_share: float = 1.0
+    marginal: float | None = None
+    rule: str | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
+    shadow: Mapping[str, object] | None = None
+    root_id: str | None = None
+    attempt: int = 1
+    wants_response: bool = False
+
+    @property
+    def pmf(self) -> tuple[float, ...]:
+        """Choice probabilities, in the order of `candidates`."""
+        return tuple(c.propensity for c in self.candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One fact about one decision, as appended to the event log; `value` None takes it back.
+
+    The same (decision, factor, source, rater) may come again: the highest `seq` stands. `at` is
+    when it was reported; learning goes by the age of the decision, not of the report.
+    """
+
+    decision_id: str
+    factor: Factor
+    value: float | None
+    source: Source = "user"
+    seq: int = 0
+    at: float = 0.0
+    rater: str = ""
+    principal: str = ""
+    weight: float = 1.0
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one list of outcomes.
+
+    A state that has folded everything up to `event_seq` knows all that the list said, duplicates
+    included; 0 where there was nothing to know (the retraction of what never stood).
+    """
+
+    accepted: int
+    duplicates: int
+    event_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What learning takes from an outcome: one number about one model in one context.
+
+    `weight` is +1 to add and −1 to take back (a revision is the old value taken back and the new
+    one added); `decided_at` sets its age. `metered` says that the tokens of the same answer are
+    known, so that its USD tell nothing new about a model with token prices.
+    """
+
+    context: Context
+    model: str
+    factor: Factor
+    value: float
+    decided_at: float
+    weight: float = 1.0
+    metered: bool = False
