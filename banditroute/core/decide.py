@@ -1,0 +1,231 @@
+"""`decide` and `learn`: the one loop body. The only places where a choice is made and a posterior moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from banditroute.config.settings import Settings
+from banditroute.core import kernels
+from banditroute.core.base import Bools, Choice, Policy, Slate
+from banditroute.core.eligibility import eligible_models
+from banditroute.core.features import TYPICAL_TOKENS
+from banditroute.core.posterior import decision_weight, reference_for, transform
+from banditroute.core.state import (
+    QUALITY,
+    TOKENS,
+    USD,
+    Frame,
+    State,
+    class_shares,
+    initial_state,
+    refitted,
+    scale_at,
+)
+from banditroute.core.utility import Outlook, outlook
+from banditroute.errors import NoEligibleModel
+from banditroute.types import FACTORS, Candidate, Context, Decision, Exclusion, Observation, Preferences
+
+__all__ = ["Request", "State", "decide", "initial_state", "learn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as the core sees it: ids, clock and randomness are handed in by the shell."""
+
+    id: str
+    at: float
+    seed: int
+    context: Context
+    preferences: Preferences = Preferences()
+    root_id: str | None = None
+    attempt: int = 1
+    mode: str = "live"
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+def decide(
+    state: State,
+    requests: Sequence[Request],
+    policy: Policy,
+    settings: Settings,
+    *,
+    masked: frozenset[str] = frozenset(),
+    horizon: float | None = None,
+) -> list[Decision]:
+    """Chooses a model for every request, each independently, all by the same state.
+
+    `masked` models may not be chosen (an open breaker). `horizon` is the number of requests still
+    to come, the configured one when unknown. Raises NoEligibleModel, with every reason, for the
+    first request that no model may serve.
+    """
+    contexts = [r.context for r in requests]
+    preferences = [r.preferences for r in requests]
+    ahead = float(settings.policy.horizon if horizon is None else horizon)
+    view = outlook(state, contexts, preferences, lookahead=policy.lookahead, horizon=ahead)
+    eligible, excluded, matched = eligible_models(
+        state.models, contexts, preferences,
+        usd=view.usd_limit,
+        seconds_p95=view.p95("seconds", needed=any(p.limits.max_seconds is not None for p in preferences)),
+        ttft_p95=view.p95(
+            "ttft_seconds", needed=any(p.limits.max_ttft_seconds is not None for p in preferences)
+        ),
+        quality_mean=view.expected[QUALITY], quality_sd=view.quality_sd,
+        rules=settings.rules, masked=masked, classify=settings.classify,
+        min_quality_probability=settings.policy.min_quality_probability,
+    )  # fmt: skip
+    for row, reasons in enumerate(excluded):
+        if not eligible[row].any():
+            raise NoEligibleModel(_none_left(reasons), excluded=reasons)
+    slate = Slate(
+        state.models, contexts, [r.id for r in requests], eligible,
+        view.mean, view.sd, view.expected[0], view.expected[2], view.expected[3],
+    )  # fmt: skip
+    choice = policy.choose(slate)
+    return [
+        _decision(
+            state,
+            request,
+            row,
+            policy,
+            choice,
+            view,
+            eligible[row],
+            excluded[row],
+            None if (rule := matched[row]) is None else settings.rules[rule].reason,
+        )
+        for row, request in enumerate(requests)
+    ]
+
+
+def _none_left(excluded: Sequence[Exclusion]) -> str:
+    reasons = "; ".join(f"{e.model}: {e.detail}" for e in excluded)
+    return f"No model may serve this request. Loosen a limit or add a model. {reasons}"
+
+
+def _decision(
+    state: State,
+    request: Request,
+    row: int,
+    policy: Policy,
+    choice: Choice,
+    view: Outlook,
+    eligible: Bools,
+    excluded: tuple[Exclusion, ...],
+    rule: str | None,
+) -> Decision:
+    """Draws from the pmf and writes the receipt."""
+    pmf = np.ascontiguousarray(choice.pmf[row])
+    u = kernels.uniform(np.uint64(request.seed))
+    if choice.draws is not None and not math.isnan(choice.draws[row]):
+        u = float(choice.draws[row])
+    chosen = kernels.draw(pmf, u)
+    index = np.flatnonzero(eligible).tolist()
+    propensity = pmf.tolist()
+    quality, usd, seconds = (
+        view.expected[0, row].tolist(),
+        view.expected[2, row].tolist(),
+        view.expected[3, row].tolist(),
+    )
+    mean, sd = view.mean[row].tolist(), view.sd[row].tolist()
+    models = state.models
+    others = sorted((a for a in index if a != chosen), key=lambda a: -mean[a])
+    return Decision(
+        id=request.id,
+        at=request.at,
+        context=request.context,
+        preferences=request.preferences,
+        candidates=tuple(
+            Candidate(models[a].id, propensity[a], quality[a], usd[a], seconds[a], mean[a], sd[a])
+            for a in index
+        ),
+        excluded=excluded,
+        model=models[chosen].id,
+        propensity=propensity[chosen],
+        policy=policy.name,
+        seed=request.seed,
+        draw=u,
+        state_seq=state.seq,
+        kind="caller" if request.preferences.model else "drawn",
+        variant=None if choice.variants is None else choice.variants[row],
+        variant_share=1.0 if choice.shares is None else float(choice.shares[row]),
+        marginal=None if choice.marginal is None else float(choice.marginal[row, chosen]),
+        rule=rule or (None if choice.reasons is None else choice.reasons[row]),
+        parameters={**choice.parameters, "looks": float(view.looks[row])}
+        if not math.isinf(view.looks[row])
+        else choice.parameters,
+        fallbacks=tuple(models[a].id for a in others),
+        root_id=request.root_id,
+        attempt=request.attempt,
+        mode=request.mode,
+        params=request.params,
+    )
+
+
+def learn(
+    state: State, observations: Sequence[Observation], *, seq: int, at: float, refit: bool = True
+) -> State:
+    """Folds observations into a new state; `seq` is the last event they come from.
+
+    The sums do not depend on the order or the batches in which observations arrive (but for the
+    rounding of additions), and the fit is a function of the sums and `at`. With `refit=False` the
+    variances are held and the coefficients follow by rank-one updates, which is cheaper and a
+    cache: the next refit forgets it. Observations of models that are no longer configured, and of
+    factors that nobody learns, are passed over: they say nothing about the others.
+    """
+    frame = state.frame
+    at = max(at, state.at)
+    references = tuple(reference_for(at, h) for h in frame.half_lives)
+    stats, posterior = list(state.stats), list(state.posterior)
+    for f, sums in enumerate(stats):
+        if sums is not None and references[f] != state.references[f]:
+            stats[f] = sums.scaled(scale_at(references[f], state.references[f], frame.half_lives[f]))
+    mine: set[int] = set()
+    for o in observations:
+        factor, value = _learned_as(frame, o)
+        model = frame.model_index(o.model)
+        if factor is None or model is None:
+            continue
+        f = factor
+        sums, fitted = stats[f], posterior[f]
+        if sums is None or fitted is None:
+            continue
+        if f not in mine:
+            mine.add(f)
+            sums = stats[f] = sums.copy()
+            fitted = posterior[f] = fitted if refit else fitted.copy()
+        row = int(frame.group[model]) if f == QUALITY else model
+        x, cls = frame.layout.encode((o.context,))
+        weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
+        y = transform(value, frame.priors[f])
+        kernels.observe(sums.xx, sums.xy, sums.cells, row, cls[0], x[0], y, value, weight)
+        if not refit:
+            kernels.rank_one(
+                fitted.theta, fitted.cov, fitted.noise, fitted.kappa, row, cls[0], x[0], y, weight
+            )
+    if refit:
+        return refitted(frame, tuple(stats), references, seq=seq, at=at, since=state)
+    shares = class_shares(frame, tuple(stats))
+    stale = state.stale | frozenset(mine)
+    return State(frame, tuple(stats), tuple(posterior), references, shares, seq, at, stale)
+
+
+def _learned_as(frame: Frame, o: Observation) -> tuple[int | None, float]:
+    """The factor an observation teaches, and the value it counts as.
+
+    The cost of a model with token prices is learned as output tokens; where only its USD are
+    known, they are turned into the tokens they would have bought.
+    """
+    f = FACTORS.index(o.factor) if o.factor in FACTORS else None
+    if f != USD:
+        return f, o.value
+    model = frame.model_index(o.model)
+    if model is None or math.isnan(frame.prices[model, 1]):
+        return f, o.value
+    if o.metered or frame.prices[model, 1] <= 0.0:
+        return None, o.value
+    paid_in = frame.prices[model, 0] * (o.context.input_tokens or TYPICAL_TOKENS)
+    return TOKENS, max(0.0, (o.value - paid_in) / float(frame.prices[model, 1]))

@@ -1,0 +1,77 @@
+"""Request -> context vector: `[1, one-hot class, log tokens, caller's features, embedding]`.
+
+Versioned: events keep the raw fields, and the vector is rebuilt from them, so a layout may change
+between restarts. Everything is put on a scale of about one around a fixed center, and clipped, so
+that one absurd value cannot outweigh all others; a missing value is the center, 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from banditroute.config.settings import Settings
+from banditroute.core.base import Floats, Ints
+from banditroute.types import OTHER, Context
+
+VERSION = 1
+TYPICAL_TOKENS = 500.0
+_LOG_TYPICAL = math.log(TYPICAL_TOKENS)
+_LOG_SCALE = 1.5
+_CLIP = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which coordinate means what. `classes` ends with `other`, where undeclared classes go."""
+
+    classes: tuple[str, ...]
+    numeric: tuple[tuple[str, float, float], ...] = ()
+    embedding: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates d."""
+        return 2 + len(self.classes) + len(self.numeric) + self.embedding
+
+    def class_index(self, name: str) -> int:
+        """Position of a request class; undeclared ones share the place of `other`."""
+        try:
+            return self.classes.index(name)
+        except ValueError:
+            return len(self.classes) - 1
+
+    def encode(self, contexts: Sequence[Context]) -> tuple[Floats, Ints]:
+        """Vectors `(n, d)` and class indices `(n,)` of raw contexts."""
+        x = np.zeros((len(contexts), self.size))
+        cls = np.empty(len(contexts), np.int64)
+        tokens_at = 1 + len(self.classes)
+        for row, context in enumerate(contexts):
+            g = self.class_index(context.request_class)
+            cls[row] = g
+            x[row, 0] = 1.0
+            x[row, 1 + g] = 1.0
+            if context.input_tokens:
+                x[row, tokens_at] = _clip((math.log(context.input_tokens) - _LOG_TYPICAL) / _LOG_SCALE)
+            if self.numeric:
+                for i, (name, center, scale) in enumerate(self.numeric):
+                    value = context.features.get(name)
+                    if value is not None:
+                        x[row, tokens_at + 1 + i] = _clip((value - center) / scale)
+            if self.embedding and len(context.embedding) == self.embedding:
+                x[row, -self.embedding :] = np.clip(context.embedding, -_CLIP, _CLIP)
+        return x, cls
+
+
+def _clip(value: float) -> float:
+    return min(max(value, -_CLIP), _CLIP)
+
+
+def layout_of(settings: Settings) -> Layout:
+    """The layout a configuration declares; classes in its order, then `other`."""
+    names = tuple(c.name for c in settings.classes if c.name != OTHER)
+    numeric = tuple((name, center, scale) for name, (center, scale) in settings.features.numeric.items())
+    return Layout((*names, OTHER), numeric, settings.features.embedding)

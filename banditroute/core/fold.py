@@ -1,0 +1,78 @@
+"""Events -> observations: what a set of outcomes says about one decision, and what changed.
+
+State keeps sums and no history, so a revision must arrive as the old value taken back and the new
+one added. Both are pure functions of the outcomes in the log: what those up to the last folded
+sequence number said, against what all of them say now. Hence repeated, late, revised and retracted
+feedback gives the same state as the clean sequence would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from banditroute.types import Decision, Factor, Observation, Outcome
+
+_RANK = {"user": 0, "metric": 1, "judge": 2, "meter": 3}
+_LEARNED: tuple[Factor, ...] = ("quality", "output_tokens", "usd", "seconds", "ttft_seconds")
+
+
+def standing(outcomes: Iterable[Outcome]) -> dict[tuple[str, str, str], Outcome]:
+    """The outcome that stands for each (factor, source, rater): the highest sequence number."""
+    latest: dict[tuple[str, str, str], Outcome] = {}
+    for o in sorted(outcomes, key=lambda o: o.seq):
+        latest[o.factor, o.source, o.rater] = o
+    return {key: o for key, o in latest.items() if o.value is not None}
+
+
+def values(outcomes: Iterable[Outcome], *, error_quality: float) -> dict[Factor, float]:
+    """What the outcomes of one decision say together, per factor.
+
+    People outrank metrics, metrics judges, judges meters; within the highest rank that spoke, the
+    raters' values are averaged. A failed call without a score counts as `error_quality`.
+    """
+    by_factor: dict[Factor, dict[int, list[float]]] = {}
+    for o in standing(outcomes).values():
+        assert o.value is not None
+        by_factor.setdefault(o.factor, {}).setdefault(_RANK[o.source], []).append(o.value)
+    said: dict[Factor, float] = {}
+    for factor, ranks in by_factor.items():
+        best = sorted(ranks[min(ranks)])  # sorted: the same sum whatever order they came in
+        said[factor] = sum(best) / len(best)
+    if said.get("error") and "quality" not in said:
+        said["quality"] = error_quality
+    return said
+
+
+def observations(
+    records: Sequence[tuple[Decision, Sequence[Outcome]]], *, after_seq: int, error_quality: float
+) -> list[Observation]:
+    """What to learn: the difference between what outcomes up to `after_seq` said and all say.
+
+    `records` pairs each decision with all its outcomes up to the sequence number being folded.
+    """
+    changed: list[Observation] = []
+    for decision, outcomes in records:
+        before = values((o for o in outcomes if o.seq <= after_seq), error_quality=error_quality)
+        now = values(outcomes, error_quality=error_quality)
+        for said, weight in ((before, -1.0), (now, 1.0)):
+            other = now if weight < 0.0 else before
+            metered = "output_tokens" in said
+            for factor in _LEARNED:
+                if factor not in said:
+                    continue
+                unchanged = said[factor] == other.get(factor) and (
+                    factor != "usd" or metered == ("output_tokens" in other)
+                )
+                if not unchanged:
+                    changed.append(
+                        Observation(
+                            decision.context,
+                            decision.model,
+                            factor,
+                            said[factor],
+                            decision.at,
+                            weight,
+                            metered,
+                        )
+                    )
+    return changed

@@ -1,0 +1,115 @@
+"""What is known of each model: sums, and the fit made from them.
+
+One linear model per model a and factor, in absolute units: `y = μ_a + κ_g + δ_ag + x′β_a + e`
+(model, class difficulty, interaction, request features; statistics in the design notes). The class
+difficulty κ is common to all models, so that a hard class is not held against whoever was tried on
+it. Variances are learned by empirical Bayes as a pure function of the sums (`refit.refit`).
+
+Outcomes are weighed by the age of their decision, `w = 2^((t_decided − T_ref)/h)`, and the sums are
+scaled by `2^(−(t_now − T_ref)/h)` when they are used; the prior stays outside, so that a model
+nobody asks widens by itself. T_ref is a multiple of h: moving it multiplies by a power of two, exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from banditroute.core import kernels
+from banditroute.core.base import Floats, Ints
+from banditroute.core.refit import refit
+
+
+@dataclass(frozen=True, slots=True)
+class FactorPrior:
+    """What is expected of a factor beforehand: its center and the noise variance around a mean.
+
+    Logarithmic factors are in log units, with `center` the logarithm of a typical value.
+    """
+
+    center: float
+    noise: float
+    logarithmic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SufficientStats:
+    """Weighted sums of one factor: `xx` Σwxx′ `(k, d, d)`, `xy` Σwx(y−c) `(k, d)`, and per cell
+    (model, class) `cells` `(k, c, 3)`: Σw(y−c)², Σw·raw value, Σw with zeros included."""
+
+    xx: Floats
+    xy: Floats
+    cells: Floats
+
+    def copy(self) -> SufficientStats:
+        """A private copy for a kernel to add to."""
+        return SufficientStats(self.xx.copy(), self.xy.copy(), self.cells.copy())
+
+    def scaled(self, by: float) -> SufficientStats:
+        """Every sum multiplied by one number."""
+        return SufficientStats(self.xx * by, self.xy * by, self.cells * by)
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """The fit: coefficients `theta` `(k, d)`, their covariances `cov` `(k, d, d)`, `noise` `(k,)`
+    variances, class difficulties `kappa` `(c,)`, and for logarithms `smear` `(k,)`, which turns
+    `exp(mean)` into a mean of values."""
+
+    theta: Floats
+    cov: Floats
+    noise: Floats
+    kappa: Floats
+    smear: Floats
+
+    def copy(self) -> Posterior:
+        """A private copy for a kernel to move."""
+        return Posterior(
+            self.theta.copy(), self.cov.copy(), self.noise.copy(), self.kappa.copy(), self.smear.copy()
+        )
+
+
+def empty_stats(k: int, c: int, d: int) -> SufficientStats:
+    """No outcomes yet."""
+    return SufficientStats(np.zeros((k, d, d)), np.zeros((k, d)), np.zeros((k, c, 3)))
+
+
+def fit(stats: SufficientStats, prior: FactorPrior, declared: Floats, scale: float = 1.0) -> Posterior:
+    """The posterior that the sums give. `declared` `(k,)`: prior means in the factor's own units, NaN
+    where the operator gave none."""
+    k, d = stats.xy.shape
+    c = stats.cells.shape[1]
+    posterior = Posterior(np.empty((k, d)), np.empty((k, d, d)), np.empty(k), np.empty(c), np.empty(k))
+    hyper = np.array([prior.noise, prior.center, float(prior.logarithmic)])
+    refit(
+        stats.xx, stats.xy, stats.cells, scale, hyper, declared - prior.center,
+        posterior.theta, posterior.cov, posterior.noise, posterior.kappa, posterior.smear,
+    )  # fmt: skip
+    return posterior
+
+
+def predict(
+    posterior: Posterior, prior: FactorPrior, x: Floats, cls: Ints, mean: Floats, variance: Floats
+) -> None:
+    """Means and epistemic variances `(n, k)` for vectors `(n, d)`, written into the last two."""
+    kernels.predict(x, cls, posterior.theta, posterior.cov, posterior.kappa, mean, variance)
+    mean += prior.center
+
+
+def transform(value: float, prior: FactorPrior) -> float:
+    """A raw outcome as the centred number that is learned; NaN for the zero of a logarithm."""
+    if not prior.logarithmic:
+        return value - prior.center
+    return math.log(value) - prior.center if value > 0.0 else math.nan
+
+
+def decision_weight(decided_at: float, reference: float, half_life: float) -> float:
+    """Weight of a decision of that age; 1 without forgetting. Seconds."""
+    return 1.0 if math.isinf(half_life) else 2.0 ** ((decided_at - reference) / half_life)
+
+
+def reference_for(now: float, half_life: float) -> float:
+    """The latest multiple of the half-life before `now`."""
+    return 0.0 if math.isinf(half_life) else math.floor(now / half_life) * half_life

@@ -1,0 +1,206 @@
+"""The compiled refit: variances by empirical Bayes, then coefficients, from the sums alone.
+
+Apart from `kernels.py` because it is another idea: `kernels` moves, this one starts afresh. The
+model and its sweeps are written out in `posterior.py`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from banditroute.core.kernels import _EMPTY, _F1, _F2, _F3, _SWEEPS, LOG_VARIANCE_CAP
+
+
+@njit(f"void({_F2}, {_F2})", cache=True)
+def _invert(a, out):  # type: ignore[no-untyped-def]
+    """Inverse of a symmetric positive definite matrix by Cholesky; destroys `a`."""
+    p = a.shape[0]
+    for j in range(p):
+        for i in range(j, p):
+            total = a[i, j]
+            for q in range(j):
+                total -= a[i, q] * a[j, q]
+            a[i, j] = math.sqrt(total) if i == j else total / a[j, j]
+    for c in range(p):
+        for i in range(p):
+            total = 1.0 if i == c else 0.0
+            for q in range(i):
+                total -= a[i, q] * out[q, c]
+            out[i, c] = total / a[i, i]
+        for i in range(p - 1, -1, -1):
+            total = out[i, c]
+            for q in range(i + 1, p):
+                total -= a[q, i] * out[q, c]
+            out[i, c] = total / a[i, i]
+
+
+@njit(f"void({_F2}, {_F1}, {_F1}, {_F1}, int64, {_F1}, {_F2})", cache=True)
+def _solve(xx, xy, prior, ridge, c, theta, cov):  # type: ignore[no-untyped-def]
+    """Posterior of one model: precision `diag(ridge) + xx`, right side `ridge·prior + xy`.
+
+    The one-hot block is diagonal (a request has one class), so it is eliminated first: the cost
+    is of the order c²p + p³ for p other features, not (c + p)³.
+    """
+    d = xx.shape[0]
+    p = d - c
+    rest = np.empty(p, np.int64)
+    rest[0] = 0
+    for i in range(1, p):
+        rest[i] = c + i
+    schur = np.empty((p, p))
+    link = np.empty((c, p))  # D⁻¹B′
+    for g in range(c):
+        pivot = ridge[1 + g] + xx[1 + g, 1 + g]
+        for i in range(p):
+            link[g, i] = xx[1 + g, rest[i]] / pivot
+    for i in range(p):
+        for j in range(p):
+            total = xx[rest[i], rest[j]]
+            if i == j:
+                total += ridge[rest[i]]
+            for g in range(c):
+                total -= link[g, i] * xx[1 + g, rest[j]]
+            schur[i, j] = total
+    inner = np.empty((p, p))
+    _invert(schur, inner)
+    for i in range(p):
+        for j in range(p):
+            cov[rest[i], rest[j]] = inner[i, j]
+    for g in range(c):
+        for j in range(p):
+            total = 0.0
+            for i in range(p):
+                total += link[g, i] * inner[i, j]
+            cov[1 + g, rest[j]] = -total
+            cov[rest[j], 1 + g] = -total
+    for g in range(c):
+        for e in range(g + 1):
+            total = 1.0 / (ridge[1 + g] + xx[1 + g, 1 + g]) if e == g else 0.0
+            for i in range(p):
+                total -= cov[1 + g, rest[i]] * link[e, i]
+            cov[1 + g, 1 + e] = total
+            cov[1 + e, 1 + g] = total
+    for i in range(d):
+        total = 0.0
+        for j in range(d):
+            total += cov[i, j] * (ridge[j] * prior[j] + xy[j])
+        theta[i] = total
+
+
+@njit(
+    f"void({_F3}, {_F2}, {_F3}, float64, {_F1}, {_F1}, {_F2}, {_F3}, {_F1}, {_F1}, {_F1})",
+    cache=True,
+)
+def refit(xx, xy, cells, scale, hyper, declared, theta, cov, noise, kappa, smear):  # type: ignore[no-untyped-def]
+    """Fits every model of one factor, into the last five arrays.
+
+    `scale` multiplies the sums (forgetting). `hyper` is [noise variance expected beforehand, center
+    (which is also the prior mean), 1 for logarithms]. `declared` `(k,)` holds prior means minus the
+    center where the operator gave them, else NaN.
+    """
+    k, d = xy.shape
+    c = cells.shape[1]
+    n = np.zeros((k, c))
+    average = np.zeros((k, c))
+    within = np.zeros(k)
+    degrees = np.zeros(k)
+    total_y = total_n = 0.0
+    for a in range(k):
+        for g in range(c):
+            weight = scale * xx[a, 1 + g, 1 + g]
+            if weight < _EMPTY:
+                continue
+            n[a, g] = weight
+            average[a, g] = xy[a, 1 + g] / xx[a, 1 + g, 1 + g]
+            total_y += scale * xy[a, 1 + g]
+            total_n += weight
+            within[a] += max(0.0, scale * cells[a, g, 0] - weight * average[a, g] ** 2)
+            degrees[a] += max(0.0, weight - 1.0)
+    pooled = (3.0 * hyper[0] + within.sum()) / (3.0 + degrees.sum())
+    for a in range(k):
+        noise[a] = (8.0 * pooled + within[a]) / (8.0 + degrees[a])
+    overall = total_y / (2.0 + total_n)
+    prior = np.where(np.isnan(declared), overall, declared)
+
+    models0, cells0, classes0 = pooled, pooled / 20.0, pooled / 4.0
+    models, interaction, classes = models0, cells0, classes0
+    mu = prior.copy()
+    mu_var = np.full(k, models)
+    for g in range(c):
+        kappa[g] = 0.0
+    for _ in range(_SWEEPS):
+        moved = found = 0.0
+        for a in range(k):
+            precision = 1.0 / models
+            total = prior[a] / models
+            for g in range(c):
+                if n[a, g] > 0.0:
+                    w = 1.0 / (noise[a] / n[a, g] + interaction)
+                    precision += w
+                    total += w * (average[a, g] - kappa[g])
+            mu[a] = total / precision
+            mu_var[a] = 1.0 / precision
+            if precision > 1.0 / models:
+                moved += (mu[a] - prior[a]) ** 2 + mu_var[a]
+                found += 1.0
+        spread = seen = 0.0
+        for g in range(c):
+            precision = 1.0 / classes
+            total = 0.0
+            for a in range(k):
+                if n[a, g] > 0.0:
+                    w = 1.0 / (noise[a] / n[a, g] + interaction)
+                    precision += w
+                    total += w * (average[a, g] - mu[a])
+            kappa[g] = total / precision
+            if precision > 1.0 / classes:
+                spread += kappa[g] ** 2 + 1.0 / precision
+                seen += 1.0
+        apart = filled = 0.0
+        for a in range(k):
+            for g in range(c):
+                if n[a, g] > 0.0:
+                    share = interaction / (interaction + noise[a] / n[a, g])
+                    delta = share * (average[a, g] - kappa[g] - mu[a])
+                    apart += delta * delta + interaction * (1.0 - share) + share * share * mu_var[a]
+                    filled += 1.0
+        interaction = (4.0 * cells0 + apart) / (4.0 + filled)
+        models = (2.0 * models0 + moved) / (2.0 + found)
+        classes = (4.0 * classes0 + spread) / (4.0 + seen)
+
+    ridge = np.full(d, 1.0 / cells0)
+    ridge[0] = 1.0 / models
+    for g in range(c):
+        ridge[1 + g] = 1.0 / interaction
+    center = np.zeros(d)
+    factor = np.empty((d, d))
+    right = np.empty(d)
+    for a in range(k):
+        center[0] = prior[a]
+        per_noise = scale / noise[a]
+        empty = n[a].sum() == 0.0
+        for i in range(d):
+            right[i] = 0.0 if empty else per_noise * xy[a, i]
+            for j in range(d):
+                factor[i, j] = 0.0 if empty else per_noise * xx[a, i, j]
+            for g in range(c):
+                right[i] -= factor[i, 1 + g] * kappa[g]
+        _solve(factor, right, center, ridge, c, theta[a], cov[a])
+
+        # Logarithms: the mean of the values, not of their logarithms (Duan 1983, smearing), zeros
+        # included, shrunk towards what the noise alone would make of it.
+        smear[a] = 1.0
+        if hyper[2] > 0.0:
+            raw = fitted = count = 0.0
+            for g in range(c):
+                if scale * cells[a, g, 2] >= _EMPTY:
+                    level = math.exp(hyper[1] + kappa[g] + theta[a, 0] + theta[a, 1 + g])
+                    raw += scale * cells[a, g, 1]
+                    fitted += scale * cells[a, g, 2] * level
+                    count += scale * cells[a, g, 2]
+            unit = fitted / count if count > 0.0 else 1.0
+            expected = 5.0 * unit * math.exp(min(0.5 * noise[a], LOG_VARIANCE_CAP))
+            smear[a] = (expected + max(raw, 0.0)) / (5.0 * unit + fitted)

@@ -1,0 +1,89 @@
+"""State <-> bytes. A snapshot is a cache of the fold: readable only under the settings it was made with."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from banditroute.config.settings import Settings
+from banditroute.core.base import Floats
+from banditroute.core.features import VERSION
+from banditroute.core.posterior import SufficientStats
+from banditroute.core.state import State, frame_of, refitted
+
+_FOLD_VERSION = 1  # raise when the meaning of an outcome or of a sum changes
+
+
+def fingerprint(settings: Settings) -> str:
+    """A digest of everything that decides what an event adds to the sums."""
+    frame = frame_of(settings)
+    says = {
+        "fold": _FOLD_VERSION,
+        "features": VERSION,
+        "layout": asdict(frame.layout),
+        "priors": [asdict(p) for p in frame.priors],
+        "active": frame.active,
+        "half_lives": frame.half_lives,
+        "models": [m.id for m in frame.models],
+        "group": frame.group.tolist(),
+        "prices": frame.prices.tolist(),
+        "error_quality": settings.reward.error_quality,
+    }
+    return hashlib.blake2b(json.dumps(says).encode(), digest_size=16).hexdigest()
+
+
+def dump_state(state: State) -> bytes:
+    """The sums and their time; the fit is made afresh when they are loaded."""
+    arrays: dict[str, Floats] = {}
+    for f, sums in enumerate(state.stats):
+        if sums is not None:
+            arrays.update({f"xx{f}": sums.xx, f"xy{f}": sums.xy, f"cells{f}": sums.cells})
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        seq=np.array(state.seq),
+        at=np.array(state.at),
+        references=np.array(state.references),
+        **arrays,  # type: ignore[arg-type]
+    )
+    return buffer.getvalue()
+
+
+def load_state(payload: bytes, settings: Settings) -> State:
+    """The state that was dumped; the caller has compared fingerprints."""
+    frame = frame_of(settings)
+    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        stats = tuple(
+            SufficientStats(arrays[f"xx{f}"], arrays[f"xy{f}"], arrays[f"cells{f}"]) if on else None
+            for f, on in enumerate(frame.active)
+        )
+        references = tuple(float(r) for r in arrays["references"])
+        return refitted(frame, stats, references, seq=int(arrays["seq"]), at=float(arrays["at"]))
+
+
+def state_distance(a: State, b: State) -> float:
+    """Largest difference of two states' sums, relative to the scale of the summed terms.
+
+    Σwxx′ is compared to √(Σwx² · Σwx′²) and Σwxy to √(Σwx² · Σwy²), by Cauchy–Schwarz the largest
+    they could be; what cancels to nearly nothing is not held to its own digits.
+    """
+    worst = 0.0
+    for one, other in zip(a.stats, b.stats, strict=True):
+        if one is None or other is None:
+            worst = max(worst, 0.0 if one is other else np.inf)
+            continue
+        size = np.sqrt(np.abs(np.diagonal(one.xx, axis1=1, axis2=2)))
+        spread = np.sqrt(np.abs(one.cells[:, :, 0].sum(axis=1)))
+        cells = np.abs(one.cells).sum(axis=1, keepdims=True)
+        for difference, scale in (
+            (one.xx - other.xx, size[:, :, None] * size[:, None, :]),
+            (one.xy - other.xy, size * spread[:, None]),
+            (one.cells - other.cells, np.broadcast_to(cells, one.cells.shape)),
+        ):
+            relative = np.abs(difference) / np.maximum(scale, 1e-12)
+            worst = max(worst, float(relative.max(initial=0.0)))
+    return worst

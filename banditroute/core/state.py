@@ -1,0 +1,178 @@
+"""What has been learned, and how it is laid out: immutable, belonging to no policy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from banditroute.config.settings import Settings
+from banditroute.core.base import Floats, Ints
+from banditroute.core.features import Layout, layout_of
+from banditroute.core.posterior import (
+    FactorPrior,
+    Posterior,
+    SufficientStats,
+    empty_stats,
+    fit,
+    reference_for,
+)
+from banditroute.types import FACTORS, Model
+
+QUALITY, TOKENS, USD, SECONDS, TTFT = range(5)
+"""Positions in every array of factors, as in `types.FACTORS`."""
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What does not move while learning: models, layout, priors, prices.
+
+    `group` `(k,)` is the row that holds a model's quality, shared by deployments of one model.
+    `prices` `(k, 2)` are USD per input and output token, NaN where unknown. `active` says which
+    factors are learned; `half_lives` are in seconds.
+    """
+
+    models: tuple[Model, ...]
+    layout: Layout
+    priors: tuple[FactorPrior, ...]
+    active: tuple[bool, ...]
+    half_lives: tuple[float, ...]
+    group: Ints
+    prices: Floats
+    declared: Floats
+
+    def declared_for(self, factor: int) -> Floats:
+        """Prior means `(k,)` the operator gave for a factor, NaN where none."""
+        return self.declared if factor == QUALITY else np.full(len(self.models), math.nan)
+
+    def model_index(self, model: str) -> int | None:
+        """Position of a model id; None for one that is no longer configured."""
+        for i, m in enumerate(self.models):
+            if m.id == model:
+                return i
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The fold of all events up to `seq`: sums, the fit made from them, and their time.
+
+    `stats` and `posterior` hold one entry per factor, None where it is not learned. `references`
+    are the T_ref of forgetting. `class_shares` `(c,)` is the smoothed share of each class in the
+    quality outcomes. `stale` are the factors whose fit followed by rank-one updates since it was last
+    made. Every array is shared between states and never written to.
+    """
+
+    frame: Frame
+    stats: tuple[SufficientStats | None, ...]
+    posterior: tuple[Posterior | None, ...]
+    references: tuple[float, ...]
+    class_shares: Floats
+    seq: int = 0
+    at: float = 0.0
+    stale: frozenset[int] = frozenset()
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models that can be chosen, in the order of every array."""
+        return self.frame.models
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The declared classes, `other` last."""
+        return self.frame.layout.classes
+
+
+def factor_priors(settings: Settings) -> tuple[FactorPrior, ...]:
+    """Where each factor is expected to lie before anything is known, in the order of FACTORS."""
+    return (
+        FactorPrior(center=settings.policy.prior_quality, noise=0.05, logarithmic=False),
+        FactorPrior(center=math.log(300.0), noise=0.5, logarithmic=True),
+        FactorPrior(center=math.log(0.001), noise=0.5, logarithmic=True),
+        FactorPrior(center=math.log(2.0), noise=0.5, logarithmic=True),
+        FactorPrior(center=math.log(0.5), noise=0.5, logarithmic=True),
+    )
+
+
+def frame_of(settings: Settings, factors: tuple[str, ...] | None = None) -> Frame:
+    """The frame a configuration declares; `factors` restricts what is learned (default: all)."""
+    models = settings.models
+    first: dict[str, int] = {}
+    group = np.array([first.setdefault(m.group or m.id, i) for i, m in enumerate(models)], np.int64)
+    prices = np.full((len(models), 2), math.nan)
+    for i, m in enumerate(models):
+        if m.usd_per_input_token is not None and m.usd_per_output_token is not None:
+            prices[i] = m.usd_per_input_token, m.usd_per_output_token
+    priced = ~np.isnan(prices[:, 1])
+    wanted = FACTORS if factors is None else factors
+    active = [name in wanted for name in FACTORS]
+    active[TOKENS] &= bool(priced.any())
+    active[USD] &= not priced.all()
+    half_lives = tuple(settings.policy.half_life_days.get(f, math.inf) * DAY for f in FACTORS)
+    declared = np.array([math.nan if m.prior_quality is None else m.prior_quality for m in models])
+    return Frame(
+        models,
+        layout_of(settings),
+        factor_priors(settings),
+        tuple(active),
+        half_lives,
+        group,
+        prices,
+        declared,
+    )
+
+
+def initial_state(settings: Settings, *, at: float = 0.0, factors: tuple[str, ...] | None = None) -> State:
+    """The state before any event."""
+    frame = frame_of(settings, factors)
+    k, c, d = len(frame.models), len(frame.layout.classes), frame.layout.size
+    stats = tuple(empty_stats(k, c, d) if on else None for on in frame.active)
+    references = tuple(reference_for(at, h) for h in frame.half_lives)
+    return refitted(frame, stats, references, seq=0, at=at)
+
+
+def refitted(
+    frame: Frame,
+    stats: tuple[SufficientStats | None, ...],
+    references: tuple[float, ...],
+    *,
+    seq: int,
+    at: float,
+    since: State | None = None,
+) -> State:
+    """The state that sums give at a time: the fit is a function of sums and time alone.
+
+    Factors whose sums and scale are those of the state `since` keep its fit, unless it is stale.
+    """
+    posterior: list[Posterior | None] = []
+    for f, sums in enumerate(stats):
+        if sums is None:
+            posterior.append(None)
+        elif (
+            since is not None
+            and sums is since.stats[f]
+            and f not in since.stale
+            and math.isinf(frame.half_lives[f])
+        ):
+            posterior.append(since.posterior[f])
+        else:
+            scale = scale_at(at, references[f], frame.half_lives[f])
+            posterior.append(fit(sums, frame.priors[f], frame.declared_for(f), scale))
+    return State(frame, stats, tuple(posterior), references, class_shares(frame, stats), seq, at)
+
+
+def scale_at(at: float, reference: float, half_life: float) -> float:
+    """What the sums are multiplied by when they are used at a time (forgetting)."""
+    return 1.0 if math.isinf(half_life) else 2.0 ** (-(at - reference) / half_life)
+
+
+def class_shares(frame: Frame, stats: tuple[SufficientStats | None, ...]) -> Floats:
+    """Smoothed share `(c,)` of each class among the quality outcomes."""
+    c = len(frame.layout.classes)
+    sums = stats[QUALITY]
+    counts = np.zeros(c) if sums is None else sums.cells[:, :, 2].sum(axis=0)
+    shares: Floats = (np.maximum(counts, 0.0) + 1.0) / (max(counts.sum(), 0.0) + c)
+    return shares

@@ -1,0 +1,108 @@
+"""Quality, cost and waiting, met in one utility when a choice is made, and not before.
+
+`utility = w_q·quality − w_c·usd − w_l·seconds − w_t·first token`, with fixed exchange rates: never
+normalised over the candidates, or an expensive newcomer would reorder the others. Cost comes from
+predicted output tokens at today's prices (or from learned USD where no price is known), so a new
+price needs no relearning. Log-normal means are moment-matched and capped while cold.
+
+The sd is epistemic. A learning policy looks ahead instead of sampling all of it (*horizon Thompson*):
+what the posterior mean could become after h more outcomes, `s̃² = v²/(v + σ²/h)`, with
+`h = max(1, lookahead · H · share of the class)`. Curiosity that cannot pay off any more is not felt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from banditroute.core import kernels
+from banditroute.core.base import Floats
+from banditroute.core.features import TYPICAL_TOKENS
+from banditroute.core.posterior import predict
+from banditroute.core.state import QUALITY, USD, State
+from banditroute.types import FACTORS, Context, Preferences
+
+_P95 = 1.6448536269514722
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is expected of every model for n requests.
+
+    `expected` `(5, n, k)` in the order of FACTORS; `mean` and `sd` `(n, k)` of the utility, the sd
+    shrunk to what `looks` `(n,)` more outcomes could move. The rest serves limits.
+    """
+
+    expected: Floats
+    mean: Floats
+    sd: Floats
+    looks: Floats
+    log_means: Floats
+    variances: Floats
+    noise: Floats
+    quality_sd: Floats
+    usd_limit: Floats
+
+    def p95(self, factor: str, *, needed: bool = True) -> Floats:
+        """Predicted 95th percentile `(n, k)` of one answer's wait, in seconds; zeros if not needed."""
+        if not needed:
+            return np.zeros(self.mean.shape)
+        f = FACTORS.index(factor)
+        spread = np.sqrt(np.minimum(self.variances[f], kernels.LOG_VARIANCE_CAP) + self.noise[f])
+        percentile: Floats = np.exp(self.log_means[f] + _P95 * spread)
+        return percentile
+
+
+def outlook(
+    state: State,
+    contexts: Sequence[Context],
+    preferences: Sequence[Preferences],
+    *,
+    lookahead: float | None,
+    horizon: float,
+) -> Outlook:
+    """Predicts every factor and combines them at each request's own weights."""
+    frame = state.frame
+    n, k = len(contexts), len(frame.models)
+    x, cls = frame.layout.encode(contexts)
+    means = np.full((5, n, k), -math.inf)
+    variances = np.zeros((5, n, k))
+    noise = np.zeros((5, k))
+    smear = np.ones((5, k))
+    for f, posterior in enumerate(state.posterior):
+        if posterior is not None:
+            predict(posterior, frame.priors[f], x, cls, means[f], variances[f])
+            noise[f], smear[f] = posterior.noise, posterior.smear
+    if state.posterior[QUALITY] is None:
+        means[QUALITY] = 0.0
+    tokens = np.array([c.input_tokens or TYPICAL_TOKENS for c in contexts], np.float64)
+    most = np.array([c.max_output_tokens or math.inf for c in contexts], np.float64)
+    weights = np.array(
+        [(w.quality, w.usd, w.second, w.ttft_second) for w in (p.weights for p in preferences)]
+    )
+    looks = (
+        np.full(n, math.inf)
+        if lookahead is None
+        else np.maximum(1.0, lookahead * horizon * state.class_shares[cls])
+    )
+    expected, mean, sd = np.empty((5, n, k)), np.empty((n, k)), np.empty((n, k))
+    kernels.combine(
+        means, variances, noise, smear, frame.group, frame.prices, tokens, most, weights, looks,
+        expected, mean, sd,
+    )  # fmt: skip
+    quality_sd = np.sqrt(variances[QUALITY][:, frame.group])
+    limit = _usd_limit(expected[USD], frame.prices, tokens, most, preferences)
+    return Outlook(expected, mean, sd, looks, means, variances, noise, quality_sd, limit)
+
+
+def _usd_limit(
+    usd: Floats, prices: Floats, tokens: Floats, most: Floats, preferences: Sequence[Preferences]
+) -> Floats:
+    """Cost `(n, k)` that `max_usd` is held against: with every allowed output token, where that is said."""
+    if all(p.limits.max_usd is None for p in preferences):
+        return usd
+    full = prices[:, 0] * tokens[:, None] + prices[:, 1] * most[:, None]
+    return np.where(np.isfinite(full), full, usd)
