@@ -1,0 +1,70 @@
+"""What people write beside a log: `a=b,c=d` pairs, and weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from banditroute.errors import LogError
+from banditroute.offline.logfiles import suggestion
+from banditroute.types import Weights
+
+WEIGHTS = ("quality", "usd", "second")
+"""Names of the weights that a log can be scored with."""
+
+
+def parse_pairs(text: str, option: str) -> dict[str, str]:
+    """`a=b,c=d` as a mapping. `option` names where it was written, for the refusal."""
+    pairs: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and value):
+            raise LogError(f"{option} takes name=value pairs with commas between them; '{part}' is none.")
+        if name in pairs:
+            raise LogError(f"{option} names '{name}' twice; keep one.")
+        pairs[name] = value
+    return pairs
+
+
+def parse_names(text: str, option: str) -> tuple[str, ...]:
+    """`a,b` as names, each once."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise LogError(f"{option} takes names with commas between them, each once; '{text}' is not that.")
+    return tuple(names)
+
+
+def parse_weights(given: Weights | Mapping[str, object] | None, default: Weights) -> Weights:
+    """The weights to score with. What a mapping does not name keeps its default."""
+    if given is None:
+        weights = default
+    elif isinstance(given, Weights):
+        weights = given
+    else:
+        weights = replace(default, **{name: _weight(name, value) for name, value in given.items()})
+    for name in WEIGHTS:
+        _weight(name, getattr(weights, name))
+    if weights.ttft_second:
+        raise LogError(
+            "A log has no time to first token, so it cannot be weighed in a replay; set ttft_second to 0."
+        )
+    if not any(getattr(weights, name) for name in WEIGHTS):
+        raise LogError("All weights are 0, so every model is worth the same; give at least quality=1.")
+    return weights
+
+
+def _weight(name: str, value: object) -> float:
+    if name not in WEIGHTS:
+        raise LogError(
+            f"--weights names '{name}'; the weights are {', '.join(WEIGHTS)}.{suggestion(name, WEIGHTS)}"
+        )
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise LogError(
+            f"The weight {name}={value} is not a finite number of at least 0; write {name}=1, say."
+        )
+    return number
