@@ -1,0 +1,127 @@
+"""The in-memory twin of the event log: the same answers, gone with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import TypeVar
+
+from banditroute.errors import BanditrouteError, StoreError
+from banditroute.store.acknowledgement import Acknowledgement, settled
+from banditroute.store.base import Changes, Record, Snapshot
+from banditroute.store.codec import decode, encode
+from banditroute.store.ledger import Ledger, submit
+from banditroute.types import Decision, Outcome, Receipt
+
+T = TypeVar("T")
+
+
+class MemoryStore:
+    """Events in lists and dictionaries, for tests, simulations and a first try. Appends are settled
+    at once, on the caller's thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._closed = False
+        self._ledger = Ledger()
+        self._decisions: dict[str, Decision] = {}
+        self._outcomes: list[Outcome] = []
+        self._of_decision: dict[str, list[Outcome]] = {}
+        self._texts: dict[str, dict[str, str]] = {}
+        self._snapshot: Snapshot | None = None
+
+    def append_decision(
+        self, decision: Decision, *, texts: Mapping[str, str] | None = None
+    ) -> Acknowledgement[None]:
+        def append() -> None:
+            kept = decode(encode(decision))
+            if kept.id in self._decisions:
+                raise StoreError(f"decision {kept.id!r} is stored already: give every decision its own id.")
+            self._decisions[kept.id] = kept
+            self._ledger.decisions.add(kept.id)
+            self._of_decision[kept.id] = []
+            self._texts[kept.id] = dict(texts or {})
+
+        return self._alone(append)
+
+    def append_outcomes(
+        self,
+        outcomes: Sequence[Outcome],
+        *,
+        idempotency_key: str | None = None,
+        digest: str | None = None,
+        principal: str = "",
+        texts: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Acknowledgement[Receipt]:
+        def append() -> Receipt:
+            submission = submit(outcomes, idempotency_key, digest, principal, texts)
+            entry = self._ledger.settle(submission)
+            self._outcomes += entry.outcomes
+            for outcome in entry.outcomes:
+                self._of_decision[outcome.decision_id].append(outcome)
+            for decision_id, kinds in submission.texts.items() if entry.first else ():
+                self._texts[decision_id].update(kinds)
+            return entry.receipt
+
+        return self._alone(append)
+
+    def record(self, decision_id: str) -> Record | None:
+        with self._lock:
+            self._check_open()
+            known = decision_id in self._decisions
+            return self._as_of(decision_id, self._ledger.seq) if known else None
+
+    def texts(self, decision_id: str) -> dict[str, str]:
+        with self._lock:
+            self._check_open()
+            return dict(self._texts.get(decision_id, {}))
+
+    def changes(self, after_seq: int, limit: int = 10_000) -> Changes:
+        with self._lock:
+            self._check_open()
+            new = self._outcomes[after_seq : after_seq + limit]  # number n is at n - 1
+            upto = new[-1].seq if new else after_seq
+            touched = dict.fromkeys(outcome.decision_id for outcome in new)
+            return Changes(upto, tuple(self._as_of(decision_id, upto) for decision_id in touched))
+
+    def last_seq(self) -> int:
+        with self._lock:
+            self._check_open()
+            return self._ledger.seq
+
+    def counts(self) -> dict[str, int]:
+        with self._lock:
+            self._check_open()
+            return {"decisions": len(self._decisions), "outcomes": len(self._outcomes)}
+
+    def save_snapshot(self, snapshot: Snapshot) -> Acknowledgement[None]:
+        def save() -> None:
+            self._snapshot = snapshot
+
+        return self._alone(save)
+
+    def load_snapshot(self) -> Snapshot | None:
+        with self._lock:
+            self._check_open()
+            return self._snapshot
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+
+    def _as_of(self, decision_id: str, upto: int) -> Record:
+        outcomes = tuple(o for o in self._of_decision[decision_id] if o.seq <= upto)
+        return Record(self._decisions[decision_id], outcomes)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the event log is closed: open it again.")
+
+    def _alone(self, append: Callable[[], T]) -> Acknowledgement[T]:
+        """Runs one append alone; what it gives, or refuses, is what the acknowledgement holds."""
+        try:
+            with self._lock:
+                self._check_open()
+                return settled(append())
+        except BanditrouteError as error:
+            return settled(error)
