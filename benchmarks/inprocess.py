@@ -59,7 +59,7 @@ def kernels_only(contexts: list[Context], quality: Floats) -> None:
     sums, fit = state.stats[QUALITY], state.posterior[QUALITY]
     assert sums is not None
     assert fit is not None
-    sums, fit, center = sums.copy(), fit.copy(), state.frame.priors[QUALITY].center
+    sums, fit, center = sums.copy(), fit.movable(), state.frame.priors[QUALITY].center
     mean, variance = np.empty((1, K)), np.empty((1, K))
     normal = np.random.default_rng(1).standard_normal
     for t in range(len(contexts)):

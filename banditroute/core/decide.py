@@ -184,6 +184,7 @@ def learn(
         if sums is not None and references[f] != state.references[f]:
             stats[f] = sums.scaled(scale_at(references[f], state.references[f], frame.half_lives[f]))
     mine: set[int] = set()
+    encoded: Context | None = None
     for o in observations:
         factor, value = _learned_as(frame, o)
         model = frame.model_index(o.model)
@@ -196,9 +197,11 @@ def learn(
         if f not in mine:
             mine.add(f)
             sums = stats[f] = sums.copy()
-            fitted = posterior[f] = fitted if refit else fitted.copy()
+            fitted = posterior[f] = fitted if refit else fitted.movable()
         row = int(frame.group[model]) if f == QUALITY else model
-        x, cls = frame.layout.encode((o.context,))
+        if o.context is not encoded:  # the outcomes of one decision come together
+            encoded = o.context
+            x, cls = frame.layout.encode((encoded,))
         weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
         y = transform(value, frame.priors[f])
         kernels.observe(sums.xx, sums.xy, sums.cells, row, cls[0], x[0], y, value, weight)
@@ -208,7 +211,7 @@ def learn(
             )
     if refit:
         return refitted(frame, tuple(stats), references, seq=seq, at=at, since=state)
-    shares = class_shares(frame, tuple(stats))
+    shares = class_shares(frame, tuple(stats)) if QUALITY in mine else state.class_shares
     stale = state.stale | frozenset(mine)
     return State(frame, tuple(stats), tuple(posterior), references, shares, seq, at, stale)
 

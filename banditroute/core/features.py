@@ -48,7 +48,10 @@ class Layout:
         """Vectors `(n, d)` and class indices `(n,)` of raw contexts."""
         x = np.zeros((len(contexts), self.size))
         cls = np.empty(len(contexts), np.int64)
+        numeric = self.numeric
         tokens_at = 1 + len(self.classes)
+        first = tokens_at + 1
+        last = first + len(numeric)
         for row, context in enumerate(contexts):
             g = self.class_index(context.request_class)
             cls[row] = g
@@ -56,13 +59,18 @@ class Layout:
             x[row, 1 + g] = 1.0
             if context.input_tokens:
                 x[row, tokens_at] = _clip((math.log(context.input_tokens) - _LOG_TYPICAL) / _LOG_SCALE)
-            if self.numeric:
-                for i, (name, center, scale) in enumerate(self.numeric):
-                    value = context.features.get(name)
-                    if value is not None:
-                        x[row, tokens_at + 1 + i] = _clip((value - center) / scale)
+            if numeric:
+                given = context.features
+                x[row, first : first + len(numeric)] = [
+                    given.get(name, center) for name, center, _ in numeric
+                ]
             if self.embedding and len(context.embedding) == self.embedding:
                 x[row, -self.embedding :] = np.clip(context.embedding, -_CLIP, _CLIP)
+        if numeric:
+            columns = x[:, first:last]
+            columns -= [center for _, center, _ in numeric]
+            columns /= [scale for _, _, scale in numeric]
+            np.clip(columns, -_CLIP, _CLIP, out=columns)
         return x, cls
 
 

@@ -15,12 +15,14 @@ import math
 import numpy as np
 from numba import njit
 
-_SIGHT = 8.0  # beyond 8 sd a normal density or tail is below 1e-15: nothing left to integrate
+_SIGHT = 6.5  # beyond 6.5 sd a normal tail holds 4e-11: nothing left that 1e-8 could notice
 _SWEEPS = 8  # EM sweeps from a fixed start, so that the fit is a function of the statistics alone
 LOG_VARIANCE_CAP = (
     1.0  # largest log-variance that may lift a log-normal mean: a cold model is not infinitely dear
 )
 _EMPTY = 1e-9  # a block with less weight than this holds no data
+
+_HOPELESS = 6.5  # a model this many sds of their difference behind the best wins with 4e-11 at most
 
 # Gauss–Legendre with 9 nodes in panels between these breaks (in sds around each model's mean):
 # largest error 1e-9 over 2 to 64 models and sd ratios 1 to 1,000 (tests/core/test_propensity.py).
@@ -97,7 +99,7 @@ def _best_of(mean, sd, out):  # type: ignore[no-untyped-def]
                 if t > _SIGHT:
                     hazard[i] = 0.0
                 else:
-                    below = 0.5 * math.erfc(-t * math.sqrt(0.5))  # > 6e-16, since z >= low
+                    below = 0.5 * math.erfc(-t * math.sqrt(0.5))  # > 4e-11, since z >= low
                     every *= below
                     hazard[i] = math.exp(-0.5 * t * t) / (math.sqrt(2.0 * math.pi) * sd[i] * below)
             for i in range(k):
@@ -130,8 +132,18 @@ def best_probabilities(mean, sd, eligible, out):  # type: ignore[no-untyped-def]
                 if m[i] == best:
                     out[r, index[i]] = 1.0 / ties
             continue
+        leader = 0
         for i in range(count):
             s[i] = max(s[i], widest / 1000.0)
+            if m[i] == best:
+                leader = i
+        best_sd = s[leader]
+        rivals = 0
+        for i in range(count):
+            if best - m[i] <= _HOPELESS * math.hypot(s[i], best_sd):
+                index[rivals], m[rivals], s[rivals] = index[i], m[i], s[i]
+                rivals += 1
+        count = rivals
         _best_of(m[:count], s[:count], p[:count])
         total = 0.0
         for i in range(count):

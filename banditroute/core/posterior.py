@@ -13,7 +13,7 @@ nobody asks widens by itself. T_ref is a multiple of h: moving it multiplies by 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,11 +64,9 @@ class Posterior:
     kappa: Floats
     smear: Floats
 
-    def copy(self) -> Posterior:
-        """A private copy for a kernel to move."""
-        return Posterior(
-            self.theta.copy(), self.cov.copy(), self.noise.copy(), self.kappa.copy(), self.smear.copy()
-        )
+    def movable(self) -> Posterior:
+        """With private copies of what rank-one updates write to; the variances are held."""
+        return replace(self, theta=self.theta.copy(), cov=self.cov.copy())
 
 
 def empty_stats(k: int, c: int, d: int) -> SufficientStats:

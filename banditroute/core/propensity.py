@@ -48,11 +48,13 @@ def best_model_probabilities(mean: Floats, sd: Floats, eligible: Bools | None = 
     return out.reshape(mean.shape)
 
 
-def finish(pmf: Floats, eligible: Bools, floor: float = 0.0) -> Floats:
-    """What is drawn from and logged: negligible mass zeroed, renormalised, then the floor mixed in.
+def thompson_pmf(mean: Floats, sd: Floats, eligible: Bools, floor: float = 0.0) -> Floats:
+    """What Thompson sampling draws from and logs, for a slate `(n, k)` of the core's own making.
 
-    `pmf`, `eligible` `(n, k)` -> `(n, k)`; `floor` is the share of uniform exploration.
+    The probabilities of being best, those that are negligible zeroed, the rest renormalised, then
+    `floor`, the share of uniform exploration, mixed in over the eligible.
     """
-    finished = np.array(pmf, np.float64, order="C")
-    kernels.finish(finished, np.ascontiguousarray(eligible), NEGLIGIBLE, floor)
-    return finished
+    pmf = np.empty(mean.shape)
+    kernels.best_probabilities(mean, sd, eligible, pmf)
+    kernels.finish(pmf, eligible, NEGLIGIBLE, floor)
+    return pmf

@@ -26,10 +26,10 @@ class Thompson:
 
     def choose(self, slate: Slate) -> Choice:
         # Deferred: the compiled kernels take a moment to load, and most policies never need them.
-        from banditroute.core.propensity import best_model_probabilities, finish
+        from banditroute.core.propensity import thompson_pmf
 
-        best = best_model_probabilities(slate.mean, slate.sd, slate.eligible)
-        return Choice(finish(best, slate.eligible, self.floor), parameters={"floor": self.floor})
+        pmf = thompson_pmf(slate.mean, slate.sd, slate.eligible, self.floor)
+        return Choice(pmf, parameters={"floor": self.floor})
 
 
 def build(argument: str, settings: Settings) -> Policy:

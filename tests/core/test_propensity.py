@@ -8,7 +8,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
-from banditroute.core.propensity import NEGLIGIBLE, best_model_probabilities, finish
+from banditroute.core.propensity import NEGLIGIBLE, best_model_probabilities, thompson_pmf
 
 Floats = NDArray[np.float64]
 
@@ -104,11 +104,15 @@ def test_a_row_with_nothing_eligible_is_refused() -> None:
         best_model_probabilities(np.zeros((1, 2)), np.ones((1, 2)), np.zeros((1, 2), np.bool_))
 
 
-def test_finish_zeroes_then_renormalises_then_mixes_the_floor() -> None:
-    pmf = np.array([[0.7, 0.3 - NEGLIGIBLE / 2.0, NEGLIGIBLE / 2.0, 0.0]])
+def test_thompson_zeroes_then_renormalises_then_mixes_the_floor() -> None:
+    mean = np.array([[1.0, 0.9, 0.0, 5.0]])
+    sd = np.array([[0.1, 0.1, 0.18, 0.1]])
     eligible = np.array([[True, True, True, False]])
-    bare = finish(pmf, eligible)
+    best = best_model_probabilities(mean, sd, eligible)
+    assert 0.0 < best[0, 2] < NEGLIGIBLE
+    bare = thompson_pmf(mean, sd, eligible)
     assert bare[0, 2] == 0.0
     assert bare.sum() == pytest.approx(1.0, abs=1e-15)
-    mixed = finish(pmf, eligible, 0.3)
+    assert bare[0, 0] / bare[0, 1] == pytest.approx(best[0, 0] / best[0, 1], rel=1e-12)
+    mixed = thompson_pmf(mean, sd, eligible, 0.3)
     np.testing.assert_allclose(mixed[0], [0.7 * bare[0, 0] + 0.1, 0.7 * bare[0, 1] + 0.1, 0.1, 0.0])
