@@ -157,6 +157,9 @@ def _lexicon(settings: Settings) -> Lexicon:
         add(term, TECHNICAL, ORDINARY)
     for own in settings.classes:
         for keyword in own.keywords:
+            # A word that a declared class claims is no longer a sign of a simple request in general.
+            if keyword.lower() in words:
+                words[keyword.lower()] = [hit for hit in words[keyword.lower()] if hit[0] != "simple"]
             add(keyword, declared(own.name), DECLARED_KEYWORD)
     return Lexicon(
         {word: tuple(hits) for word, hits in words.items()},

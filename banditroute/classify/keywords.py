@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from banditroute.classify.complexity import hard_evidence
 from banditroute.classify.evidence import Evidence, declared
-from banditroute.classify.lexicon import HARD
+from banditroute.classify.lexicon import HARD, ORDINARY
 from banditroute.config.settings import RequestClass, Settings
 from banditroute.types import OTHER
 
@@ -31,6 +31,8 @@ _DOMAINS: dict[str, tuple[str, ...]] = {
 _EASY = {"simple": 0.2, "structured": 0.3, "bulk": 0.2}
 """How difficult a class of such requests is taken to be; subjects are difficult, others middling."""
 
+_SIMPLE = ("simple",)
+
 _DOUBT = 0.6
 """Evidence against every class from the start: what little evidence has to outweigh."""
 
@@ -50,6 +52,9 @@ def score(evidence: Evidence, settings: Settings) -> tuple[str, float]:
     """
     classes = settings.classes or BUILT_IN
     scores = [_score(own, evidence) for own in classes]
+    # Plain English speaks for a simple request only where nothing particular speaks for another class.
+    if all(s < ORDINARY or _domains(own) == _SIMPLE for s, own in zip(scores, classes, strict=True)):
+        scores = [s + _plain(own, evidence) for s, own in zip(scores, classes, strict=True)]
     best = max(range(len(classes)), key=scores.__getitem__)
     if scores[best] <= 0.0:
         return OTHER, 0.0
@@ -75,11 +80,17 @@ def _score(own: RequestClass, evidence: Evidence) -> float:
     built_in = sum(weights.get(domain, 0.0) for domain in domains)
     if domains is HARD:
         built_in = hard_evidence(evidence)
-    elif domains == ("simple",):
-        signs = built_in * (_FOREIGN + (1.0 - _FOREIGN) * evidence.english)
-        plain = _PLAIN * evidence.english * min(1.0, _SHORT / max(1, evidence.words))
-        built_in = (signs + plain) / (1.0 + hard_evidence(evidence))
+    elif domains == _SIMPLE:
+        built_in *= (_FOREIGN + (1.0 - _FOREIGN) * evidence.english) / (1.0 + hard_evidence(evidence))
     return built_in + weights.get(declared(own.name), 0.0)
+
+
+def _plain(own: RequestClass, evidence: Evidence) -> float:
+    """What plain everyday English says for a class of simple requests."""
+    if _domains(own) != _SIMPLE:
+        return 0.0
+    plain = _PLAIN * evidence.english * min(1.0, _SHORT / max(1, evidence.words))
+    return plain / (1.0 + hard_evidence(evidence))
 
 
 def _hardness_elsewhere(own: RequestClass, evidence: Evidence) -> float:
