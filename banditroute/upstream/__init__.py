@@ -1,0 +1,1 @@
+"""Models behind the router: so far a simulated world with known truth."""
