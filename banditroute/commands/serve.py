@@ -1,0 +1,108 @@
+"""`banditroute serve` and `banditroute rebuild`: the service, and the proof that its state is right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from banditroute.errors import BanditrouteError
+
+if TYPE_CHECKING:
+    from banditroute.routing.rebuild import Rebuilt
+
+
+class SnapshotDiffers(BanditrouteError):
+    """The snapshot is not the fold of the log that it should be."""
+
+    code = "snapshot_differs"
+
+
+_config = click.option(
+    "--config", type=click.Path(path_type=Path), help="The configuration (banditroute.toml here)."
+)
+
+
+@click.command(epilog="Example: banditroute serve --config banditroute.toml --port 8400")
+@_config
+@click.option("--host", help="Address to listen on (the configured one, 127.0.0.1).")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on (the configured one, 8400); 0: any."
+)
+@click.option(
+    "--insecure", is_flag=True, help="Listen on addresses that others reach; there are no keys yet."
+)
+def serve(config: Path | None, host: str | None, port: int | None, insecure: bool) -> None:
+    """Starts the service: routes requests, takes feedback, learns.
+
+    SIGTERM or Ctrl-C end it in order; after a crash the next start folds the event log.
+    """
+    from banditroute.config.load import load
+    from banditroute.service.app import create_app
+    from banditroute.service.run import check_host, listening_socket, run
+
+    loaded = load(config)
+    for warning in loaded.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    settings = loaded.settings
+    host = settings.server.host if host is None else host
+    check_host(host, insecure=insecure)
+    bound = listening_socket(host, settings.server.port if port is None else port)
+    app = create_app(settings, progress=_progress)
+    run(app, bound, lambda where: click.echo(f"banditroute listens on {where}, documented at {where}/docs"))
+
+
+@click.command(epilog="Example: banditroute rebuild --verify")
+@_config
+@click.option("--verify", is_flag=True, help="Compare only; leave the snapshot as it is.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rebuild(config: Path | None, verify: bool, as_json: bool) -> None:
+    """Folds the whole event log from zero, compares with the last snapshot and its tail, and saves
+    what was folded as the new snapshot.
+
+    Exit code 1 where they differ by more than 1e-9, relative to the scale of the summed terms.
+    Works while the service is stopped, and beside it.
+    """
+    from banditroute.config.load import load_settings
+    from banditroute.routing.engine import opened_store
+    from banditroute.routing.follow import save_state
+    from banditroute.routing.rebuild import rebuild as fold_from_zero
+
+    settings = load_settings(config)
+    store = opened_store(settings)
+    try:
+        rebuilt = fold_from_zero(store, settings, _progress)
+        if not verify:
+            save_state(store, settings, rebuilt.state)
+    finally:
+        store.close()
+    click.echo(json.dumps(_as_json(rebuilt)) if as_json else _sentence(rebuilt))
+    if not rebuilt.agrees:
+        remedy = "run `banditroute rebuild` without --verify to replace it" if verify else "it was replaced"
+        raise SnapshotDiffers(f"The snapshot differs from the event log; {remedy}, and please report this.")
+
+
+def _as_json(rebuilt: Rebuilt) -> dict[str, object]:
+    return {
+        "events": rebuilt.state.seq,
+        "decisions": rebuilt.decisions,
+        "snapshot_seq": rebuilt.snapshot_seq,
+        "difference": rebuilt.difference,
+        "agrees": rebuilt.agrees,
+    }
+
+
+def _sentence(rebuilt: Rebuilt) -> str:
+    folded = f"Folded {rebuilt.state.seq:,} events on {rebuilt.decisions:,} decisions from zero"
+    if rebuilt.snapshot_seq is None:
+        return f"{folded}; there is no snapshot under this configuration to compare with."
+    return (
+        f"{folded}; the snapshot at event {rebuilt.snapshot_seq:,} with its tail differs by "
+        f"{rebuilt.difference:.2g} (largest, relative)."
+    )
+
+
+def _progress(folded: int, last: int) -> None:
+    click.echo(f"\rFolded {folded:,} of {last:,} events", nl=folded >= last, err=True)

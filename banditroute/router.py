@@ -1,0 +1,225 @@
+"""The router: an application's way to decide and to report back, in its own process, without a server.
+
+    with Router.from_toml("banditroute.toml") as router:
+        decision = router.route(request_class="code", input_tokens=812)
+        router.feedback(decision.id, quality=0.9, latency_ms=2140, output_tokens=377)
+
+`Router` waits in the calling thread and may be shared by threads; `AsyncRouter` has the same verbs
+as coroutines. Both return only once what they did is durable. Learning goes on in a thread of its
+own; `catch_up` waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from banditroute.config.load import load_settings
+from banditroute.config.settings import Settings
+from banditroute.errors import BanditrouteError, NotFolded
+from banditroute.routing.engine import Engine, Pending
+from banditroute.routing.fields import FeedbackFields, RouteFields
+from banditroute.routing.follow import Progress
+from banditroute.routing.rebuild import Rebuilt, rebuild
+from banditroute.routing.refusals import checked_list, convert
+from banditroute.store import Receipt, Record, Store
+from banditroute.store.acknowledgement import Acknowledgement
+from banditroute.types import Decision
+
+if TYPE_CHECKING:
+    from banditroute.core.decide import State
+
+
+Promise = tuple[Decision, Acknowledgement[None] | None]
+"""A decision, and what resolves once it is durable; None where nothing is stored."""
+
+
+class Router:
+    """Decides and learns in this process. Safe to share between threads."""
+
+    def __init__(
+        self, settings: Settings, store: Store | None = None, *, progress: Progress | None = None
+    ) -> None:
+        self._engine = Engine(settings, store, progress=progress)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Router:
+        """A router as a configuration file describes it."""
+        return cls(load_settings(Path(path)))
+
+    @property
+    def state(self) -> State:
+        """What has been learned so far; immutable."""
+        return self._engine.state
+
+    def route(self, **fields: object) -> Decision:
+        """Chooses a model. Takes the fields of `POST /v1/route`; `dry_run=True` stores nothing."""
+        pending = self._engine.prepare(convert(fields, RouteFields))
+        (answer,) = self._engine.decide([pending])
+        if isinstance(answer, BanditrouteError):
+            raise answer
+        if not pending.dry_run:
+            self._engine.append(answer, pending).result()
+        return answer
+
+    def feedback(self, decision_id: str, **facts: object) -> Receipt:
+        """Reports what is known about a decision. Takes the fields of `POST /v1/feedback`."""
+        return self.feedback_list([{"decision_id": decision_id, **facts}])
+
+    def feedback_list(
+        self, items: Sequence[Mapping[str, object]], *, idempotency_key: str | None = None
+    ) -> Receipt:
+        """Reports several objects at once, as a whole or not at all."""
+        return self._engine.report(_feedback(items), key=idempotency_key).result()
+
+    def decision(self, decision_id: str) -> Record:
+        """A decision's receipt, with every outcome that was reported."""
+        return self._engine.record(decision_id)
+
+    def catch_up(self) -> State:
+        """Folds everything that was reported, and gives the state that knows it."""
+        return self._engine.follower.catch_up()
+
+    def rebuild(self) -> Rebuilt:
+        """Folds the whole log from zero and compares with snapshot and tail."""
+        return rebuild(self._engine.store, self._engine.settings)
+
+    def close(self) -> None:
+        """Saves a snapshot and closes the event log."""
+        self._engine.close()
+
+    def __enter__(self) -> Router:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncRouter:
+    """The router for an event loop; to be used from one loop.
+
+    Requests that arrive in the same turn of the loop are decided as one batch by one state.
+    """
+
+    def __init__(
+        self, settings: Settings, store: Store | None = None, *, progress: Progress | None = None
+    ) -> None:
+        self._engine = Engine(settings, store, progress=progress)
+        self._queue: list[tuple[Pending, asyncio.Future[Promise]]] = []
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> AsyncRouter:
+        """A router as a configuration file describes it."""
+        return cls(load_settings(Path(path)))
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration it was made from."""
+        return self._engine.settings
+
+    @property
+    def state(self) -> State:
+        """What has been learned so far; immutable."""
+        return self._engine.state
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why outcomes are not being folded at the moment; None while all is well."""
+        return self._engine.follower.failure
+
+    async def route(self, **fields: object) -> Decision:
+        """Chooses a model. Takes the fields of `POST /v1/route`; `dry_run=True` stores nothing."""
+        return await self.decide(self.prepare(convert(fields, RouteFields)))
+
+    def prepare(self, fields: RouteFields) -> Pending:
+        """Reads a request, ready to be decided."""
+        return self._engine.prepare(fields)
+
+    async def decide(self, pending: Pending) -> Decision:
+        """The decision for a request that was read, once it is durable."""
+        loop = asyncio.get_running_loop()
+        promised: asyncio.Future[Promise] = loop.create_future()
+        if not self._queue:
+            loop.call_soon(self._flush)
+        self._queue.append((pending, promised))
+        decision, durable = await promised
+        if durable is not None:
+            await durable
+        return decision
+
+    async def feedback(self, decision_id: str, **facts: object) -> Receipt:
+        """Reports what is known about a decision. Takes the fields of `POST /v1/feedback`."""
+        return await self.feedback_list([{"decision_id": decision_id, **facts}])
+
+    async def feedback_list(
+        self, items: Sequence[Mapping[str, object]], *, idempotency_key: str | None = None
+    ) -> Receipt:
+        """Reports several objects at once, as a whole or not at all."""
+        return await self.report(_feedback(items), key=idempotency_key)
+
+    async def report(self, items: Sequence[FeedbackFields], *, key: str | None = None) -> Receipt:
+        """The receipt for feedback that was read, once it is durable."""
+        return await self._engine.report(items, key=key)
+
+    async def decision(self, decision_id: str) -> Record:
+        """A decision's receipt, with every outcome that was reported."""
+        return await asyncio.to_thread(self._engine.record, decision_id)
+
+    async def catch_up(self) -> State:
+        """Folds everything that was reported, and gives the state that knows it."""
+        return await asyncio.to_thread(self._engine.follower.catch_up)
+
+    async def folded(self, seq: int, timeout: float) -> State:
+        """The first state that holds event `seq`; NotFolded when that takes longer than `timeout` seconds."""
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(self._engine.follower.folded(seq)), timeout)
+        except TimeoutError:
+            raise NotFolded(
+                f"Event {seq} was not folded in within {timeout:g} s, the state holds events up to "
+                f"{self.state.seq}; ask again, or check that the number is an event_seq that feedback gave."
+            ) from None
+
+    async def rebuild(self) -> Rebuilt:
+        """Folds the whole log from zero and compares with snapshot and tail."""
+        return await asyncio.to_thread(rebuild, self._engine.store, self._engine.settings)
+
+    async def close(self) -> None:
+        """Saves a snapshot and closes the event log."""
+        await asyncio.to_thread(self._engine.close)
+
+    async def __aenter__(self) -> AsyncRouter:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _flush(self) -> None:
+        """Decides for everybody who is waiting; whatever goes wrong, each of them hears of it."""
+        queue, self._queue = self._queue, []
+        try:
+            answers: Sequence[Decision | Exception] = self._engine.decide([pending for pending, _ in queue])
+        except Exception as error:  # noqa: BLE001 (a defect; it belongs to those who wait)
+            answers = [error] * len(queue)
+        for (pending, promised), answer in zip(queue, answers, strict=True):
+            if promised.done():  # whoever asked has left
+                continue
+            try:
+                promised.set_result(self._promise(pending, answer))
+            except Exception as error:  # noqa: BLE001 (as above)
+                promised.set_exception(error)
+
+    def _promise(self, pending: Pending, answer: Decision | Exception) -> Promise:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer, None if pending.dry_run else self._engine.append(answer, pending)
+
+
+def _feedback(items: Sequence[Mapping[str, object]]) -> list[FeedbackFields]:
+    return checked_list([convert(item, FeedbackFields) for item in items])

@@ -1,0 +1,143 @@
+"""What both routers share: reading, deciding, appending, following the log; no waiting of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import msgspec
+
+from banditroute import intake
+from banditroute.config.settings import Settings
+from banditroute.core.decide import Request, State
+from banditroute.errors import NoEligibleModel, RequestError, UnknownDecision
+from banditroute.routing.choose import Chooser, Draft
+from banditroute.routing.fields import FeedbackFields, RouteFields
+from banditroute.routing.follow import Follower, Progress
+from banditroute.routing.identity import Identities
+from banditroute.store import Receipt, Record, Store, open_store
+from banditroute.store.acknowledgement import Acknowledgement
+from banditroute.types import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that was read and waits to be decided."""
+
+    draft: Draft
+    dry_run: bool
+    ignored_features: tuple[str, ...]
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+class Engine:
+    """Reads requests, decides by the current state, and appends what happened."""
+
+    def __init__(
+        self, settings: Settings, store: Store | None = None, *, progress: Progress | None = None
+    ) -> None:
+        self.settings = settings
+        self._identities = Identities()
+        self._reader = intake.RequestReader(settings)
+        self._chooser = Chooser(settings)
+        self._keeps_texts = settings.store.prompts
+        self.store = opened_store(settings) if store is None else store
+        self.follower = Follower(self.store, settings, progress=progress)
+
+    @property
+    def state(self) -> State:
+        """What has been learned so far."""
+        return self.follower.state
+
+    def prepare(self, fields: RouteFields) -> Pending:
+        """Reads a request; refuses what the configuration does not allow."""
+        read = self._reader.read(fields)
+        self._chooser.check(read.policy)
+        at = time.time()
+        decision_id, seed = self._identities.new(at)
+        request = Request(
+            decision_id,
+            at,
+            seed,
+            read.context,
+            read.preferences,
+            mode=self._chooser.mode.name,
+            params=self._chooser.params(read.context),
+        )
+        texts = intake.texts(fields) if self._keeps_texts else {}
+        return Pending(Draft(request, read.policy), read.dry_run, read.ignored_features, texts)
+
+    def decide(self, pending: Sequence[Pending]) -> list[Decision | NoEligibleModel]:
+        """Decides for all of them by one state."""
+        return self._chooser.decide(self.follower.state, [one.draft for one in pending])
+
+    def append(self, decision: Decision, pending: Pending) -> Acknowledgement[None]:
+        """Makes a decision durable."""
+        return self.store.append_decision(decision, texts=pending.texts or None)
+
+    def report(
+        self, items: Sequence[FeedbackFields], *, key: str | None = None, principal: str = ""
+    ) -> Acknowledgement[Receipt]:
+        """Makes a list of feedback durable, as a whole or not at all."""
+        at = time.time()
+        outcomes = [fact for item in items for fact in intake.outcomes(item, at=at, principal=principal)]
+        key = _one_key(items, key)
+        texts = (
+            {intake.decision_id(item): intake.texts(item) for item in items} if self._keeps_texts else None
+        )
+        receipt = self.store.append_outcomes(
+            outcomes,
+            idempotency_key=key,
+            digest=None if key is None else _digest(items),
+            principal=principal,
+            texts=texts,
+        )
+        receipt.add_done_callback(self._nudge)
+        return receipt
+
+    def record(self, decision_id: str) -> Record:
+        """A decision and everything that was said about it."""
+        record = self.store.record(decision_id)
+        if record is None:
+            raise UnknownDecision(
+                f"There is no decision {decision_id!r}; send the decision_id that the routing reply gave.",
+                param="decision_id",
+            )
+        return record
+
+    def close(self) -> None:
+        """Folds what is left, saves a snapshot and closes the log."""
+        try:
+            self.follower.close()
+        finally:
+            self.store.close()
+
+    def _nudge(self, _: Future[Receipt]) -> None:
+        self.follower.nudge()
+
+
+def opened_store(settings: Settings) -> Store:
+    """The event log that the configuration names."""
+    return open_store(settings.store.url, base=settings.path.parent if settings.path else None)
+
+
+def _one_key(items: Sequence[FeedbackFields], header: str | None) -> str | None:
+    """The idempotency key of a whole request: the header's, or else its objects' keys taken together."""
+    own = [item.idempotency_key for item in items if item.idempotency_key is not None]
+    if header is not None and len(items) == 1 and own and own[0] != header:
+        raise RequestError(
+            "The Idempotency-Key header and idempotency_key differ; send one of them.",
+            param="idempotency_key",
+        )
+    if header is not None or len(own) <= 1:
+        return header if header is not None else next(iter(own), None)
+    return "list:" + hashlib.blake2b(msgspec.json.encode(own), digest_size=16).hexdigest()
+
+
+def _digest(items: Sequence[FeedbackFields]) -> str:
+    """What tells one body from another under the same idempotency key."""
+    bare = [msgspec.structs.replace(item, idempotency_key=None) for item in items]
+    return hashlib.blake2b(msgspec.json.encode(bare), digest_size=16).hexdigest()

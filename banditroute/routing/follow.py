@@ -1,0 +1,160 @@
+"""Following the log: the current state, kept folded up to the last event by a thread of its own.
+
+The state is immutable and swapped by reference: readers take it and need no lock. A fold starts as
+soon as something was appended and the last fold is done, and rests in proportion to what it cost,
+so that learning never takes more than a share of the machine from serving.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+
+from banditroute.config.settings import Settings
+from banditroute.core.decide import State, initial_state, learn
+from banditroute.core.fold import observations
+from banditroute.core.snapshot import dump_state, fingerprint, load_state
+from banditroute.store.base import Changes, Snapshot, Store
+
+PAGE = 2_000
+"""Outcomes folded at once."""
+
+POLL_SECONDS = 1.0
+"""How often the log is looked at without a nudge: another process may have appended to it."""
+
+REST = 9.0
+"""A fold is followed by a rest of this many times its duration, at most `LONGEST_REST` seconds."""
+
+LONGEST_REST = 0.5
+
+Progress = Callable[[int, int], None]
+"""Called with the events folded so far and their number."""
+
+_log = logging.getLogger(__name__)
+
+
+def fold(state: State, changes: Changes, settings: Settings) -> State:
+    """The state after one page of the log. Its time is that of the events, never the clock's."""
+    pairs = [(record.decision, record.outcomes) for record in changes.records]
+    news = observations(pairs, after_seq=state.seq, error_quality=settings.reward.error_quality)
+    at = max((outcome.at for _, outcomes in pairs for outcome in outcomes), default=state.at)
+    return learn(state, news, seq=changes.upto, at=at)
+
+
+def fold_up_to(
+    last: int, store: Store, settings: Settings, state: State, progress: Progress | None = None
+) -> State:
+    """Folds what the log holds up to event `last` and the state does not hold yet."""
+    while state.seq < last:
+        state = fold(state, store.changes(state.seq, min(PAGE, last - state.seq)), settings)
+        if progress is not None:
+            progress(state.seq, last)
+    return state
+
+
+def stored_state(store: Store, settings: Settings) -> State | None:
+    """The state of the last snapshot; None where there is none that these settings can read."""
+    snapshot = store.load_snapshot()
+    if snapshot is None or snapshot.fingerprint != fingerprint(settings):
+        return None
+    return load_state(snapshot.payload, settings)
+
+
+def save_state(store: Store, settings: Settings, state: State) -> None:
+    """Makes the state the snapshot that the next start begins with."""
+    store.save_snapshot(Snapshot(state.seq, state.at, fingerprint(settings), dump_state(state))).result()
+
+
+class Follower:
+    """Holds the state and keeps it up to date."""
+
+    def __init__(self, store: Store, settings: Settings, *, progress: Progress | None = None) -> None:
+        self._store = store
+        self._settings = settings
+        self._folding = threading.Lock()
+        self._news = threading.Event()
+        self._closing = threading.Event()
+        self._waiting: list[tuple[int, Future[State]]] = []
+        self._waiting_lock = threading.Lock()
+        self.failure: Exception | None = None
+        known = stored_state(store, settings)
+        self._saved = 0 if known is None else known.seq
+        if known is None:
+            known = initial_state(settings)
+        else:
+            progress = None  # only the tail is left, not worth a line
+        self.state = fold_up_to(store.last_seq(), store, settings, known, progress)
+        self._thread = threading.Thread(target=self._run, name="banditroute-follow", daemon=True)
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Says that something was appended."""
+        self._news.set()
+
+    def folded(self, seq: int) -> Future[State]:
+        """A future of the first state that holds event `seq`; cancel it to stop waiting."""
+        future: Future[State] = Future()
+        with self._waiting_lock:
+            if self.state.seq >= seq:
+                future.set_result(self.state)
+            else:
+                self._waiting = [entry for entry in self._waiting if not entry[1].done()]
+                self._waiting.append((seq, future))
+        self._news.set()
+        return future
+
+    def catch_up(self) -> State:
+        """Folds what is new, now, in the calling thread."""
+        with self._folding:
+            while (changes := self._store.changes(self.state.seq, PAGE)).upto > self.state.seq:
+                self.state = fold(self.state, changes, self._settings)
+                self._release()
+            if self.state.seq - self._saved >= self._settings.store.snapshot_every:
+                self._save()
+            return self.state
+
+    def close(self) -> None:
+        """Folds what is left, saves a snapshot and ends the thread."""
+        self._closing.set()
+        self._news.set()
+        self._thread.join()
+        self.catch_up()
+        if self.state.seq > self._saved:
+            self._save()
+
+    def _save(self) -> None:
+        state = self.state
+        save_state(self._store, self._settings, state)
+        self._saved = state.seq
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait(POLL_SECONDS)  # another process may have appended without a nudge
+            if self._closing.is_set():
+                return
+            self._news.clear()
+            started = time.perf_counter()
+            try:
+                self.catch_up()
+                self.failure = None
+            except Exception as error:  # noqa: BLE001 (serving goes on by the last state, /readyz tells)
+                if self.failure is None:
+                    _log.exception("Outcomes could not be folded; trying again.")
+                self.failure = error
+                self._closing.wait(POLL_SECONDS)
+            if not self._waiting:
+                self._closing.wait(min(REST * (time.perf_counter() - started), LONGEST_REST))
+
+    def _release(self) -> None:
+        state = self.state
+        with self._waiting_lock:
+            reached = [future for seq, future in self._waiting if seq <= state.seq]
+            self._waiting = [(seq, future) for seq, future in self._waiting if seq > state.seq]
+        for future in reached:
+            try:
+                future.set_result(state)
+            except InvalidStateError:  # nobody waits for it any more
+                continue

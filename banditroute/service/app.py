@@ -1,0 +1,136 @@
+"""The HTTP service: the one place where things are wired."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Response
+
+import banditroute
+from banditroute.config.settings import Settings
+from banditroute.errors import StoreError
+from banditroute.router import AsyncRouter
+from banditroute.routing.follow import Progress
+from banditroute.service import contract, errors
+from banditroute.service.hot import HotApp, feedback_handler, raw, route_handler
+from banditroute.service.replies import (
+    FeedbackReply,
+    ModelsReply,
+    ReceiptReply,
+    RouteReply,
+    StateReply,
+    StatusReply,
+    encode,
+    models_reply,
+    receipt_reply,
+    state_reply,
+)
+from banditroute.store import Store
+
+LONGEST_WAIT = 60.0
+"""Seconds that `GET /v1/state` waits at most."""
+
+
+def create_app(
+    settings: Settings, store: Store | None = None, *, progress: Progress | None = None
+) -> FastAPI:
+    """The service of a configuration. Opens the event log and folds what is new before it returns;
+    the app closes it when it ends."""
+    router = AsyncRouter(settings, store, progress=progress)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await router.close()
+
+    app = HotApp(
+        title="banditroute",
+        version=banditroute.__version__,
+        description="Picks a language model for each request and learns from what comes back.",
+        lifespan=lifespan,
+    )
+    errors.install(app)
+    _add_hot_routes(app, router)
+    _add_reading_routes(app, router)
+    _add_health(app, router)
+    contract.document(app)
+    return app
+
+
+def _add_hot_routes(app: HotApp, router: AsyncRouter) -> None:
+    app.add_raw(
+        "/v1/route",
+        raw(route_handler(router)),
+        name="route",
+        summary="Choose a model for a request",
+        description="Decides only: the application calls the model itself, and then reports back.",
+        openapi_extra=contract.reads(contract.ROUTE_BODY, RouteReply, 400, 413, 422, 503),
+    )
+    app.add_raw(
+        "/v1/feedback",
+        raw(feedback_handler(router)),
+        name="feedback",
+        summary="Report what is known about decisions",
+        description="One object or a list, which is stored as a whole or not at all. Whatever is known, "
+        "whenever it is known: it may come late, be repeated, revised or retracted.",
+        openapi_extra={
+            "parameters": [contract.IDEMPOTENCY_KEY],
+            **contract.reads(contract.FEEDBACK_BODY, FeedbackReply, 400, 404, 409, 413, 422, 503),
+        },
+    )
+
+
+def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
+    settings = router.settings
+
+    @app.get(
+        "/v1/decisions/{decision_id:path}",
+        summary="The receipt of a decision, with its outcomes",
+        openapi_extra=contract.answers(ReceiptReply, 404, 503),
+    )
+    async def decision(decision_id: str) -> Response:
+        return _json(receipt_reply(await router.decision(decision_id)))
+
+    @app.get(
+        "/v1/models",
+        summary="The models, in OpenAI's shape",
+        openapi_extra=contract.answers(ModelsReply),
+    )
+    async def models() -> Response:
+        return _json(models_reply(settings.models))
+
+    @app.get(
+        "/v1/state",
+        summary="What is believed of each model in each class",
+        openapi_extra=contract.answers(StateReply, 422, 504),
+    )
+    async def state(
+        min_seq: Annotated[int, Query(ge=0, description="Wait until this event is folded in.")] = 0,
+        timeout: Annotated[
+            float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait at most.")
+        ] = 10.0,
+    ) -> Response:
+        known = await router.folded(min_seq, timeout)
+        return _json(state_reply(known, policy=settings.policy.name, mode=settings.policy.mode))
+
+
+def _add_health(app: FastAPI, router: AsyncRouter) -> None:
+    @app.get("/healthz", summary="Is the process alive?", openapi_extra=contract.answers(StatusReply))
+    async def healthz() -> Response:
+        return _json(StatusReply("ok"))
+
+    @app.get(
+        "/readyz",
+        summary="Can it serve, and does it learn?",
+        openapi_extra=contract.answers(StatusReply, 503),
+    )
+    async def readyz() -> Response:
+        if router.failure is not None:
+            raise StoreError(f"Outcomes cannot be folded at the moment ({router.failure}); trying again.")
+        return _json(StatusReply("ready", router.state.seq))
+
+
+def _json(reply: object) -> Response:
+    return Response(encode(reply), media_type=errors.JSON)

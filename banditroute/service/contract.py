@@ -1,0 +1,100 @@
+"""The OpenAPI document: what the service reads and answers, from the very structs that do it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from banditroute.routing.fields import FeedbackFields, RouteFields
+from banditroute.routing.refusals import MAX_FEEDBACK
+from banditroute.service.replies import (
+    ErrorReply,
+    FeedbackReply,
+    ModelsReply,
+    OutcomeReply,
+    ReceiptReply,
+    RouteReply,
+    StateReply,
+    StatusReply,
+)
+
+Schema = dict[str, Any]
+
+_DOCUMENTED = (
+    RouteFields,
+    FeedbackFields,
+    RouteReply,
+    FeedbackReply,
+    ReceiptReply,
+    OutcomeReply,
+    StateReply,
+    ModelsReply,
+    StatusReply,
+    ErrorReply,
+)
+
+
+def reference(kind: type) -> Schema:
+    """A pointer to the schema of a struct."""
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def answers(reply: type, *refusals: int) -> Schema:
+    """`openapi_extra` of a route: its answer, and the statuses it may refuse with."""
+    errors = {str(status): _content(ErrorReply, _REFUSALS[status]) for status in refusals}
+    return {"responses": {"200": _content(reply, "Done."), **errors}}
+
+
+def reads(body: Schema, reply: type, *refusals: int) -> Schema:
+    """`openapi_extra` of a route that takes a body."""
+    content = {"application/json": {"schema": body}}
+    return {"requestBody": {"required": True, "content": content}, **answers(reply, *refusals)}
+
+
+ROUTE_BODY = reference(RouteFields)
+FEEDBACK_BODY: Schema = {
+    "anyOf": [
+        reference(FeedbackFields),
+        {"type": "array", "items": reference(FeedbackFields), "minItems": 1, "maxItems": MAX_FEEDBACK},
+    ]
+}
+IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "As `idempotency_key` in the body: the same key again stores nothing.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
+
+_REFUSALS = {
+    400: "The body is not JSON.",
+    404: "There is no such decision.",
+    409: "The idempotency key came before with another body.",
+    413: "The body is too long.",
+    422: "The request is refused; the message says which field and what to send instead.",
+    503: "The event log cannot be read or written; nothing was acknowledged.",
+    504: "The event was not folded in within the time allowed.",
+}
+
+
+def document(app: FastAPI) -> None:
+    """Adds the schemas of the structs to the app's OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> Schema:
+        if app.openapi_schema is None:
+            schema = generate()
+            _, components = msgspec.json.schema_components(
+                _DOCUMENTED, ref_template="#/components/schemas/{name}"
+            )
+            schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _content(kind: type, description: str) -> Schema:
+    return {"description": description, "content": {"application/json": {"schema": reference(kind)}}}

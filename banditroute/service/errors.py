@@ -1,0 +1,66 @@
+"""Every error in OpenAI's shape: `{"error": {"message", "type", "code", "param"}}`."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from banditroute.errors import BanditrouteError, NoEligibleModel, RequestError
+from banditroute.service.replies import ErrorBody, ErrorReply, encode
+from banditroute.types import Exclusion
+
+JSON = "application/json"
+
+
+def error_reply(error: BanditrouteError) -> tuple[int, bytes]:
+    """Status and body for an error that was raised on purpose."""
+    param = error.param if isinstance(error, RequestError) else None
+    excluded = error.excluded if isinstance(error, NoEligibleModel) else ()
+    return error.status, _body(error.status, str(error), error.code, param, excluded)
+
+
+def accident_reply() -> tuple[int, bytes]:
+    """Status and body for an error nobody meant; the log holds what it was."""
+    message = "The service failed on this request; its log holds the reason. Please report it."
+    return 500, _body(500, message, "internal_error")
+
+
+def install(app: FastAPI) -> None:
+    """Gives the app its error handlers; whatever goes wrong leaves in the same shape."""
+
+    @app.exception_handler(BanditrouteError)
+    async def on_purpose(_: Request, error: BanditrouteError) -> Response:
+        status, body = error_reply(error)
+        return Response(body, status, media_type=JSON)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_parameter(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        message = f"The parameter {name} is refused: {first['msg']}."
+        return Response(_body(422, message, RequestError.code, name), 422, media_type=JSON)
+
+    @app.exception_handler(HTTPException)
+    async def by_the_framework(request: Request, error: HTTPException) -> Response:
+        place = f"{request.method} {request.url.path}"
+        message, code = f"{place} failed: {error.detail}.", "http_error"
+        if error.status_code == 404:
+            message, code = f"There is nothing at {place}; /docs lists what there is.", "not_found"
+        elif error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "another method")
+            message, code = f"{place} is not a way to ask; use {allowed}.", "method_not_allowed"
+        body = _body(error.status_code, message, code)
+        return Response(body, error.status_code, headers=error.headers, media_type=JSON)
+
+    @app.exception_handler(Exception)
+    async def by_accident(_: Request, error: Exception) -> Response:
+        status, body = accident_reply()
+        return Response(body, status, media_type=JSON)
+
+
+def _body(
+    status: int, message: str, code: str, param: str | None = None, excluded: tuple[Exclusion, ...] = ()
+) -> bytes:
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return encode(ErrorReply(ErrorBody(message, kind, code, param, excluded)))

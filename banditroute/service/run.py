@@ -1,0 +1,88 @@
+"""Running the service as a process: a socket of its own, one worker, a clean end."""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from banditroute.errors import BanditrouteError
+
+
+class CannotListen(BanditrouteError):
+    """The address cannot be listened on."""
+
+    code = "cannot_listen"
+
+
+def check_host(host: str, *, insecure: bool) -> None:
+    """Refuses addresses that others can reach, until there are keys to tell callers apart."""
+    if not (insecure or _is_loopback(host)):
+        raise CannotListen(
+            f"The service has no keys yet, so anybody who reaches {host} could use it; "
+            "listen on 127.0.0.1, or add --insecure if the network itself is closed."
+        )
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Nobody can connect until the service is ready."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except (OSError, OverflowError) as error:
+        raise CannotListen(
+            f"Cannot listen on {host} port {port} ({error}); stop what listens there, or name another --port."
+        ) from None
+    return bound
+
+
+def run(app: FastAPI, bound: socket.socket, ready: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT, then ends in order: requests, folds, snapshot, log."""
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=10,
+    )
+    host, port = bound.getsockname()[:2]
+    where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    # uvicorn raises the signal again once it has ended in order; here that is the end, not a failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    gc.freeze()  # what start-up made stays; collections need not look at it again
+    _Server(config, lambda: ready(where)).run(sockets=[bound])
+
+
+class _Server(uvicorn.Server):
+    """Says when connections are accepted."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

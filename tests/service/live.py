@@ -1,0 +1,58 @@
+"""The service on a real socket, in a thread, and the plainest way to talk to it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from banditroute.config.settings import Settings
+from banditroute.service.app import create_app
+from banditroute.service.run import listening_socket
+from banditroute.store import Store
+
+Answer = tuple[int, Any]
+
+
+@contextmanager
+def serving(settings: Settings, store: Store | None = None) -> Iterator[str]:
+    """A running service; gives its address as host:port."""
+    bound = listening_socket("127.0.0.1", 0)
+    port = bound.getsockname()[1]
+    config = uvicorn.Config(create_app(settings, store), lifespan="on", log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the service did not start"
+        time.sleep(0.005)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def ask(
+    where: str,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Status and decoded body; `bytes` are sent as they are, anything else as JSON."""
+    connection = http.client.HTTPConnection(where, timeout=60)
+    content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    try:
+        connection.request(method, path, content, {"Content-Type": "application/json", **(headers or {})})
+        reply = connection.getresponse()
+        return reply.status, json.loads(reply.read())
+    finally:
+        connection.close()
