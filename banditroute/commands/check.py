@@ -1,0 +1,195 @@
+"""`banditroute check`: whether a configuration is right, and what it says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from banditroute.config.load import Loaded, load
+from banditroute.config.prices import is_priced
+from banditroute.config.settings import RequestClass, Rule
+from banditroute.errors import ConfigError
+from banditroute.types import Model
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@click.command(epilog="Example: banditroute check --config banditroute.toml")
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration (banditroute.toml here).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def check(config: Path | None, as_json: bool) -> None:
+    """Validates the configuration: what is wrong, where, and how to mend it.
+
+    If it is right, lists models with their prices, request classes and rules. Exit code 2 if not.
+    """
+    loaded = load(config)
+    _check_policies(loaded)
+    if as_json:
+        click.echo(json.dumps(_to_dict(loaded), indent=2))
+    else:
+        _print(loaded)
+    for warning in loaded.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+
+
+def _check_policies(loaded: Loaded) -> None:
+    """Builds the policies, so that a wrong name is refused here and not when the service starts."""
+    from banditroute.policies import get_policy  # loads the compiled core
+
+    settings = loaded.settings
+    for key, name in (("name", settings.policy.name), ("baseline", settings.policy.baseline)):
+        try:
+            get_policy(name, settings)
+        except ConfigError as error:
+            loaded.problems.add(("policy", key), f"{key} in [policy]: {error}")
+    loaded.problems.raise_any()
+
+
+def _to_dict(loaded: Loaded) -> dict[str, object]:
+    settings = loaded.settings
+    return {
+        "config": str(settings.path),
+        "policy": {
+            "name": settings.policy.name,
+            "mode": settings.policy.mode,
+            "baseline": settings.policy.baseline,
+        },
+        "models": [_model_row(model, loaded) for model in settings.models],
+        "classes": [
+            {"name": item.name, "keywords": item.keywords, "params": item.params} for item in settings.classes
+        ],
+        "rules": [
+            {"reason": rule.reason, "if": _conditions(rule), "then": _effect(rule)} for rule in settings.rules
+        ],
+        "warnings": loaded.warnings,
+    }
+
+
+def _model_row(model: Model, loaded: Loaded) -> dict[str, object]:
+    return {
+        "id": model.id,
+        "upstream": model.provider,
+        "tier": model.tier,
+        "usd_per_million_input": _per_million(model.usd_per_input_token),
+        "usd_per_million_output": _per_million(model.usd_per_output_token),
+        "usd_per_request": model.usd_per_request,
+        "price_from": _price_source(model, loaded),
+        "context_window": model.context_window,
+        "capabilities": sorted(model.capabilities),
+        "tags": sorted(model.tags),
+        "prior_quality": model.prior_quality,
+    }
+
+
+def _per_million(usd_per_token: float | None) -> float | None:
+    return None if usd_per_token is None else round(usd_per_token * 1e6, 9)
+
+
+def _price_source(model: Model, loaded: Loaded) -> str:
+    if model.id in loaded.list_priced:
+        return "price list"
+    return "file" if is_priced(model) else "unknown"
+
+
+def _conditions(rule: Rule) -> dict[str, object]:
+    conditions = {
+        "pattern": rule.pattern,
+        "keywords": rule.keywords,
+        "classes": rule.classes,
+        "min_tokens": rule.min_tokens,
+        "max_tokens": rule.max_tokens,
+        "tags": rule.tags,
+        "user_tiers": rule.user_tiers,
+    }
+    return {name: value for name, value in conditions.items() if value not in (None, (), {})}
+
+
+def _effect(rule: Rule) -> dict[str, object]:
+    effect = {
+        "model": rule.model,
+        "tier": rule.tier,
+        "request_class": rule.request_class,
+        "params": rule.params,
+    }
+    return {name: value for name, value in effect.items() if value not in (None, {})}
+
+
+def _print(loaded: Loaded) -> None:
+    from rich.console import Console
+
+    settings = loaded.settings
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    policy = settings.policy
+    console.print(f"{settings.path} is right.", markup=False, soft_wrap=True)
+    console.print(f"Policy {policy.name}, mode {policy.mode}, baseline {policy.baseline}.", markup=False)
+    console.print(_model_table(loaded))
+    console.print(_class_table(settings.classes))
+    if settings.rules:
+        console.print(_rule_table(settings.rules))
+
+
+_PLAIN_WIDTH = 110
+"""Columns where nobody's terminal sets them."""
+
+
+def _table(title: str, *columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=column in _WHOLE)
+    return table
+
+
+_NUMBERS = ("USD/M in", "USD/M out", "context", "prior")
+_WHOLE = (*_NUMBERS, "model", "tier", "class")
+
+
+def _model_table(loaded: Loaded) -> Table:
+    table = _table(
+        "Models", "model", "upstream", "tier", "USD/M in", "USD/M out", "context", "prior", "holds"
+    )
+    for model in loaded.settings.models:
+        marks = {"price list": "*", "unknown": "?"}.get(_price_source(model, loaded), "")
+        usd = (_per_million(model.usd_per_input_token), _per_million(model.usd_per_output_token))
+        table.add_row(
+            model.id,
+            model.provider,
+            model.tier,
+            *("-" if price is None else f"{price:.2f}{marks}" for price in usd),
+            "-" if model.context_window is None else f"{model.context_window:,}",
+            "-" if model.prior_quality is None else f"{model.prior_quality:.2f}",
+            " ".join([*sorted(model.capabilities), *sorted(model.tags)]),
+        )
+    if loaded.list_priced:
+        table.caption = "* from the built-in price list"
+    return table
+
+
+def _class_table(classes: Sequence[RequestClass]) -> Table:
+    table = _table("Request classes, and other", "class", "keywords", "params")
+    for item in classes:
+        table.add_row(item.name, ", ".join(item.keywords), _pairs(item.params))
+    return table
+
+
+def _rule_table(rules: Sequence[Rule]) -> Table:
+    table = _table("Rules, the first match wins", "reason", "if", "then")
+    for rule in rules:
+        table.add_row(rule.reason, _pairs(_conditions(rule)), _pairs(_effect(rule)))
+    return table
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={_plain(value)}" for name, value in values.items())
+
+
+def _plain(value: object) -> str:
+    return "|".join(map(str, value)) if isinstance(value, tuple) else str(value)
