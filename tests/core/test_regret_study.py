@@ -66,9 +66,9 @@ def regrets(kind: str, seed: int) -> tuple[float, ...]:
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["right or wrong", "nearly equal", "interactions"])
 def test_looking_ahead_beats_greed_and_does_not_lose_to_plain_sampling(kind: str) -> None:
-    """40 seeded worlds; differences are paired. Against greed and chance the gain exceeds three standard
+    """80 seeded worlds; differences are paired. Against greed and chance the gain exceeds three standard
     errors; against plain sampling it is not below minus three (one false alarm in 700)."""
-    rows = np.array(Parallel(n_jobs=2)(delayed(regrets)(kind, seed) for seed in range(40)))
+    rows = np.array(Parallel(n_jobs=2)(delayed(regrets)(kind, seed) for seed in range(80)))
     thompson, plain, greedy, best_single, random = rows.T
     assert gain(thompson, greedy) > 3.0
     assert gain(thompson, random) > 3.0
