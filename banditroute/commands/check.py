@@ -19,23 +19,42 @@ from banditroute.types import Model
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from banditroute.classify.confusion import Confusion
+
 
 @click.command(epilog="Example: banditroute check --config banditroute.toml")
 @click.option("--config", type=click.Path(path_type=Path), help="The configuration (banditroute.toml here).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def check(config: Path | None, as_json: bool) -> None:
+@click.option(
+    "--sample",
+    type=click.Path(path_type=Path),
+    help="A CSV or JSONL file of text and label: report what the classifier takes each for.",
+)
+def check(config: Path | None, as_json: bool, sample: Path | None) -> None:
     """Validates the configuration: what is wrong, where, and how to mend it.
 
     If it is right, lists models with their prices, request classes and rules. Exit code 2 if not.
+    With --sample it also reports how well the classifier does, and where to set min_confidence.
     """
     loaded = load(config)
     _check_policies(loaded)
+    confusion = None if sample is None else _confusion(sample, loaded)
     if as_json:
-        click.echo(json.dumps(_to_dict(loaded), indent=2))
+        report = {} if confusion is None else {"confusion": confusion.to_dict()}
+        click.echo(json.dumps({**_to_dict(loaded), **report}, indent=2))
     else:
         _print(loaded)
+        if confusion is not None:
+            click.echo(f"\nLabelled sample {sample}\n\n{confusion}")
     for warning in loaded.warnings:
         click.echo(f"Warning: {warning}", err=True)
+
+
+def _confusion(sample: Path, loaded: Loaded) -> Confusion:
+    from banditroute.classify.confusion import confusion_report  # loads the core
+    from banditroute.commands.sample import read_sample
+
+    return confusion_report(read_sample(sample), loaded.settings)
 
 
 def _check_policies(loaded: Loaded) -> None:
