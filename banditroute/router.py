@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from banditroute.config.load import load_settings
 from banditroute.config.settings import Settings
 from banditroute.errors import BanditrouteError, NotFolded
-from banditroute.routing.engine import Engine, Pending
+from banditroute.routing.choose import Draft
+from banditroute.routing.engine import Engine
 from banditroute.routing.fields import FeedbackFields, RouteFields
 from banditroute.routing.follow import Progress
 from banditroute.routing.rebuild import Rebuilt, rebuild
@@ -57,12 +58,12 @@ class Router:
 
     def route(self, **fields: object) -> Decision:
         """Chooses a model. Takes the fields of `POST /v1/route`; `dry_run=True` stores nothing."""
-        pending = self._engine.prepare(convert(fields, RouteFields))
-        (answer,) = self._engine.decide([pending])
+        draft = self._engine.prepare(convert(fields, RouteFields))
+        (answer,) = self._engine.decide([draft])
         if isinstance(answer, BanditrouteError):
             raise answer
-        if not pending.dry_run:
-            self._engine.append(answer, pending).result()
+        if not draft.dry_run:
+            self._engine.append(answer, draft).result()
         return answer
 
     def feedback(self, decision_id: str, **facts: object) -> Receipt:
@@ -110,7 +111,7 @@ class AsyncRouter:
         self, settings: Settings, store: Store | None = None, *, progress: Progress | None = None
     ) -> None:
         self._engine = Engine(settings, store, progress=progress)
-        self._queue: list[tuple[Pending, asyncio.Future[Promise]]] = []
+        self._queue: list[tuple[Draft, asyncio.Future[Promise]]] = []
 
     @classmethod
     def from_toml(cls, path: str | Path) -> AsyncRouter:
@@ -136,17 +137,17 @@ class AsyncRouter:
         """Chooses a model. Takes the fields of `POST /v1/route`; `dry_run=True` stores nothing."""
         return await self.decide(self.prepare(convert(fields, RouteFields)))
 
-    def prepare(self, fields: RouteFields) -> Pending:
+    def prepare(self, fields: RouteFields) -> Draft:
         """Reads a request, ready to be decided."""
         return self._engine.prepare(fields)
 
-    async def decide(self, pending: Pending) -> Decision:
+    async def decide(self, draft: Draft) -> Decision:
         """The decision for a request that was read, once it is durable."""
         loop = asyncio.get_running_loop()
         promised: asyncio.Future[Promise] = loop.create_future()
         if not self._queue:
             loop.call_soon(self._flush)
-        self._queue.append((pending, promised))
+        self._queue.append((draft, promised))
         decision, durable = await promised
         if durable is not None:
             await durable
@@ -204,21 +205,21 @@ class AsyncRouter:
         """Decides for everybody who is waiting; whatever goes wrong, each of them hears of it."""
         queue, self._queue = self._queue, []
         try:
-            answers: Sequence[Decision | Exception] = self._engine.decide([pending for pending, _ in queue])
+            answers: Sequence[Decision | Exception] = self._engine.decide([draft for draft, _ in queue])
         except Exception as error:  # noqa: BLE001 (a defect; it belongs to those who wait)
             answers = [error] * len(queue)
-        for (pending, promised), answer in zip(queue, answers, strict=True):
+        for (draft, promised), answer in zip(queue, answers, strict=True):
             if promised.done():  # whoever asked has left
                 continue
             try:
-                promised.set_result(self._promise(pending, answer))
+                promised.set_result(self._promise(draft, answer))
             except Exception as error:  # noqa: BLE001 (as above)
                 promised.set_exception(error)
 
-    def _promise(self, pending: Pending, answer: Decision | Exception) -> Promise:
+    def _promise(self, draft: Draft, answer: Decision | Exception) -> Promise:
         if isinstance(answer, Exception):
             raise answer
-        return answer, None if pending.dry_run else self._engine.append(answer, pending)
+        return answer, None if draft.dry_run else self._engine.append(answer, draft)
 
 
 def _feedback(items: Sequence[Mapping[str, object]]) -> list[FeedbackFields]:

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 import pytest
 
 from banditroute.client import AsyncClient, Client
-from banditroute.errors import Conflict, NoEligibleModel, NotFolded, RequestError, UnknownDecision, Unreachable
+from banditroute.errors import (
+    Conflict,
+    NoEligibleModel,
+    NotFolded,
+    RequestError,
+    UnknownDecision,
+    Unreachable,
+)
 from banditroute.store import Store, open_store
 from tests.router.setting import SETTINGS
 from tests.service.live import serving
@@ -33,7 +40,9 @@ def test_the_verbs(url: str, store: Store) -> None:
     with Client(url) as client:
         decision = client.route(request_class="code", input_tokens=812)
         assert decision.id == decision.decision_id == decision.raw["decision_id"]
-        assert decision.propensity == next(c.propensity for c in decision.candidates if c.model == decision.model)
+        assert decision.propensity == next(
+            c.propensity for c in decision.candidates if c.model == decision.model
+        )
         record = store.record(decision.id)
         assert record is not None
         assert decision.candidates == record.decision.candidates
@@ -177,6 +186,17 @@ def test_a_wrong_url_is_refused_at_once(url: str) -> None:
 
 def test_it_loads_neither_the_service_nor_the_core() -> None:
     code = "import sys, banditroute.client; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
-    heavy = {"aiohttp", "fastapi", "numba", "numpy", "sqlalchemy", "uvicorn", "banditroute.service", "banditroute.core"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    heavy = {
+        "aiohttp",
+        "fastapi",
+        "numba",
+        "numpy",
+        "sqlalchemy",
+        "uvicorn",
+        "banditroute.service",
+        "banditroute.core",
+    }
     assert heavy.isdisjoint(loaded)

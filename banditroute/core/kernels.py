@@ -106,7 +106,7 @@ def _best_of(mean, sd, out):  # type: ignore[no-untyped-def]
                 out[i] += every * hazard[i]
 
 
-@njit(f"void({_F2}, {_F2}, {_B2}, {_F2})", cache=True)
+@njit(f"void({_F2}, {_F2}, {_B2}, {_F2})", cache=True, nogil=True)
 def best_probabilities(mean, sd, eligible, out):  # type: ignore[no-untyped-def]
     """Row by row, the probability that each eligible model's utility is the largest (design, law 2)."""
     n, k = mean.shape

@@ -50,10 +50,16 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A request on its way to the core, and the policy it named, if any."""
+    """A request that was read and waits to be decided: the core's part of it, and the shell's.
+
+    `policy` is the one it named, if any; `texts` are what is kept beside the decision.
+    """
 
     request: Request
-    policy: str | None = None
+    policy: str | None
+    dry_run: bool
+    ignored_features: tuple[str, ...]
+    texts: Mapping[str, str]
 
 
 class Chooser:

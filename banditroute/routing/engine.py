@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -21,16 +20,6 @@ from banditroute.routing.identity import Identities
 from banditroute.store import Receipt, Record, Store, open_store
 from banditroute.store.acknowledgement import Acknowledgement
 from banditroute.types import Decision
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A request that was read and waits to be decided."""
-
-    draft: Draft
-    dry_run: bool
-    ignored_features: tuple[str, ...]
-    texts: dict[str, str] = field(default_factory=dict)
 
 
 class Engine:
@@ -52,7 +41,7 @@ class Engine:
         """What has been learned so far."""
         return self.follower.state
 
-    def prepare(self, fields: RouteFields) -> Pending:
+    def prepare(self, fields: RouteFields) -> Draft:
         """Reads a request; refuses what the configuration does not allow."""
         read = self._reader.read(fields)
         self._chooser.check(read.policy)
@@ -68,15 +57,15 @@ class Engine:
             params=self._chooser.params(read.context),
         )
         texts = intake.texts(fields) if self._keeps_texts else {}
-        return Pending(Draft(request, read.policy), read.dry_run, read.ignored_features, texts)
+        return Draft(request, read.policy, read.dry_run, read.ignored_features, texts)
 
-    def decide(self, pending: Sequence[Pending]) -> list[Decision | NoEligibleModel]:
+    def decide(self, drafts: Sequence[Draft]) -> list[Decision | NoEligibleModel]:
         """Decides for all of them by one state."""
-        return self._chooser.decide(self.follower.state, [one.draft for one in pending])
+        return self._chooser.decide(self.follower.state, drafts)
 
-    def append(self, decision: Decision, pending: Pending) -> Acknowledgement[None]:
+    def append(self, decision: Decision, draft: Draft) -> Acknowledgement[None]:
         """Makes a decision durable."""
-        return self.store.append_decision(decision, texts=pending.texts or None)
+        return self.store.append_decision(decision, texts=draft.texts or None)
 
     def report(
         self, items: Sequence[FeedbackFields], *, key: str | None = None, principal: str = ""
@@ -85,15 +74,15 @@ class Engine:
         at = time.time()
         outcomes = [fact for item in items for fact in intake.outcomes(item, at=at, principal=principal)]
         key = _one_key(items, key)
-        texts = (
-            {intake.decision_id(item): intake.texts(item) for item in items} if self._keeps_texts else None
-        )
+        texts: dict[str, dict[str, str]] = {}
+        for item in items if self._keeps_texts else ():
+            texts.setdefault(intake.decision_id(item), {}).update(intake.texts(item))
         receipt = self.store.append_outcomes(
             outcomes,
             idempotency_key=key,
             digest=None if key is None else _digest(items),
             principal=principal,
-            texts=texts,
+            texts=texts or None,
         )
         receipt.add_done_callback(self._nudge)
         return receipt

@@ -91,11 +91,9 @@ def route_handler(router: AsyncRouter) -> Handler:
     """`POST /v1/route`."""
 
     async def handle(body: bytes, _: Scope) -> bytes:
-        pending = router.prepare(read_route_body(body))
-        decision = await router.decide(pending)
-        return encode(
-            route_reply(decision, ignored_features=pending.ignored_features, dry_run=pending.dry_run)
-        )
+        draft = router.prepare(read_route_body(body))
+        decision = await router.decide(draft)
+        return encode(route_reply(decision, ignored_features=draft.ignored_features, dry_run=draft.dry_run))
 
     return handle
 

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from banditroute.core.decide import State, learn
 from banditroute.core.snapshot import state_distance
 from banditroute.errors import StoreError
 from banditroute.router import Router
@@ -193,14 +195,13 @@ def test_a_fold_that_fails_is_told_and_tried_again(monkeypatch: pytest.MonkeyPat
     follower = Follower(store, SETTINGS)
     store.append_decision(DECISIONS[0]).result()
     broken = True
-    working = follow.learn
 
-    def learn(*args: object, **named: object) -> object:
+    def learn_unless_broken(*args: Any, **named: Any) -> State:
         if broken:
             raise StoreError("the disk is gone")
-        return working(*args, **named)  # type: ignore[arg-type]
+        return learn(*args, **named)
 
-    monkeypatch.setattr(follow, "learn", learn)
+    monkeypatch.setattr(follow, "learn", learn_unless_broken)
     store.append_outcomes([Outcome(DECISIONS[0].id, "quality", 0.5)]).result()
     follower.nudge()
     assert eventually(lambda: follower.failure is not None)
@@ -217,7 +218,7 @@ def test_waiting_for_an_event_ends_when_it_is_folded() -> None:
     given_up.cancel()
     store.append_decision(DECISIONS[0]).result()
     for factor in ("quality", "seconds"):
-        store.append_outcomes([Outcome(DECISIONS[0].id, factor, 0.5)]).result()  # type: ignore[arg-type]
+        store.append_outcomes([Outcome(DECISIONS[0].id, factor, 0.5)]).result()
     follower.nudge()
     assert waiting.result(PATIENCE).seq == 2
     assert follower.folded(1).result(0).seq == 2

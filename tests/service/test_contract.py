@@ -52,12 +52,13 @@ def stands(where: str, decision_id: object) -> dict[str, float]:
 
 
 def test_the_reply_to_a_route_request(where: str) -> None:
+    limits = {"allow": [], "deny": ["small"], "max_usd": 0.5, "max_seconds": 900, "min_quality": 0.1}
     reply = routed(
-        where, request_class="code", input_tokens=812, max_output_tokens=400, prompt="f()", tier=None, model=None,
-        features={"difficulty": 0.4, "mood": 3}, unit="user-123", session_id="s", user_tier="premium",
-        weights={"quality": 1.0, "usd": 20.0, "second": 0.01}, policy="thompson", tags={"app": "search"},
-        limits={"allow": [], "deny": ["small"], "require": [], "max_usd": 0.5, "max_seconds": 900, "min_quality": 0.1},
-        messages=[], json_output=False, dry_run=False,
+        where, request_class="code", input_tokens=812, max_output_tokens=400, prompt="f()", tier=None,
+        model=None, features={"difficulty": 0.4, "mood": 3}, unit="user-123", session_id="s",
+        user_tier="premium", weights={"quality": 1.0, "usd": 20.0, "second": 0.01}, policy="thompson",
+        tags={"app": "search"}, limits={**limits, "require": []}, messages=[], json_output=False,
+        dry_run=False,
     )  # fmt: skip
     assert {
         "decision_id", "model", "request_class", "policy", "variant", "propensity", "state_seq", "fallbacks",
@@ -175,6 +176,14 @@ def test_a_list_with_keys_of_its_own(where: str) -> None:
     assert told(where, batch)["duplicates"] == 2
     batch[1]["quality"] = 0.6
     assert ask(where, "POST", "/v1/feedback", batch)[0] == 409
+
+
+def test_a_dry_run_writes_nothing(where: str, store: Store) -> None:
+    before = store.counts()
+    reply = routed(where, request_class="code", dry_run=True)
+    assert reply["dry_run"] is True
+    assert store.counts() == before
+    assert ask(where, "GET", f"/v1/decisions/{reply['decision_id']}")[0] == 404
 
 
 def test_models_in_openais_shape(where: str) -> None:

@@ -13,6 +13,7 @@ from tests.service.live import ask, serving
 
 ROUTE, FEEDBACK = "/v1/route", "/v1/feedback"
 KNOWN = "<a decision that was made>"
+FINE = {"decision_id": KNOWN, "quality": 1}
 
 # Path, body, status, code, and what the sentence must name.
 MALFORMED: list[tuple[str, object, int, str, str]] = [
@@ -69,18 +70,18 @@ MALFORMED: list[tuple[str, object, int, str, str]] = [
     (FEEDBACK, {"decision_id": KNOWN, "quality": -0.1}, 422, "invalid_request", "from 0 to 1"),
     (FEEDBACK, {"decision_id": KNOWN, "quality": "great"}, 422, "invalid_request", '"up" or "down"'),
     (FEEDBACK, b'{"decision_id": "x", "quality": NaN}', 400, "invalid_json", "finite"),
-    (FEEDBACK, {"decision_id": KNOWN, "quality": 1, "source": "boss"}, 422, "invalid_request", "metric"),
-    (FEEDBACK, {"decision_id": KNOWN, "quality": 1, "source": "meter"}, 422, "invalid_request", "metric"),
+    (FEEDBACK, {**FINE, "source": "boss"}, 422, "invalid_request", "metric"),
+    (FEEDBACK, {**FINE, "source": "meter"}, 422, "invalid_request", "metric"),
     (FEEDBACK, {"decision_id": KNOWN, "latency_ms": -1}, 422, "invalid_request", "at least 0"),
     (FEEDBACK, {"decision_id": KNOWN, "output_tokens": 1.5}, 422, "invalid_request", "whole number"),
     (FEEDBACK, {"decision_id": KNOWN, "usd": "1 cent"}, 422, "invalid_request", "`usd` must be a number"),
     (FEEDBACK, {"decision_id": KNOWN, "score": 1}, 422, "invalid_request", "`score`"),
     (FEEDBACK, {"decision_id": KNOWN, "retract": ["score"]}, 422, "invalid_request", "quality"),
-    (FEEDBACK, {"decision_id": KNOWN, "quality": 1, "retract": ["quality"]}, 422, "invalid_request", "both"),
-    (FEEDBACK, {"decision_id": KNOWN, "inference_id": "other", "quality": 1}, 422, "invalid_request", "differ"),
+    (FEEDBACK, {**FINE, "retract": ["quality"]}, 422, "invalid_request", "both"),
+    (FEEDBACK, {**FINE, "inference_id": "other"}, 422, "invalid_request", "differ"),
     (FEEDBACK, {"decision_id": "never", "quality": 1}, 404, "unknown_decision", "never"),
-    (FEEDBACK, [{"decision_id": KNOWN, "quality": 1}, {"decision_id": "never", "usd": 1}], 404, "unknown_decision", "never"),
-    (FEEDBACK, [{"decision_id": KNOWN, "quality": 1}, {"decision_id": KNOWN, "usd": -1}], 422, "invalid_request", "[1].usd"),
+    (FEEDBACK, [FINE, {"decision_id": "never", "usd": 1}], 404, "unknown_decision", "never"),
+    (FEEDBACK, [FINE, {"decision_id": KNOWN, "usd": -1}], 422, "invalid_request", "[1].usd"),
 ]  # fmt: skip
 
 
