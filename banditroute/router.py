@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -27,15 +28,14 @@ from banditroute.routing.follow import Progress
 from banditroute.routing.rebuild import Rebuilt, rebuild
 from banditroute.routing.refusals import checked_list, convert
 from banditroute.store import Receipt, Record, Store
-from banditroute.store.acknowledgement import Acknowledgement
 from banditroute.types import Decision
 
 if TYPE_CHECKING:
     from banditroute.core.decide import State
 
 
-Promise = tuple[Decision, Acknowledgement[None] | None]
-"""A decision, and what resolves once it is durable; None where nothing is stored."""
+Promise = asyncio.Future[Decision]
+"""What a caller waits for: the decision, once it is durable."""
 
 
 class Router:
@@ -63,7 +63,7 @@ class Router:
         if isinstance(answer, BanditrouteError):
             raise answer
         if not draft.dry_run:
-            self._engine.append(answer, draft).result()
+            self._engine.append([(draft, answer)]).result()
         return answer
 
     def feedback(self, decision_id: str, **facts: object) -> Receipt:
@@ -111,7 +111,7 @@ class AsyncRouter:
         self, settings: Settings, store: Store | None = None, *, progress: Progress | None = None
     ) -> None:
         self._engine = Engine(settings, store, progress=progress)
-        self._queue: list[tuple[Draft, asyncio.Future[Promise]]] = []
+        self._queue: list[tuple[Draft, Promise]] = []
 
     @classmethod
     def from_toml(cls, path: str | Path) -> AsyncRouter:
@@ -144,14 +144,11 @@ class AsyncRouter:
     async def decide(self, draft: Draft) -> Decision:
         """The decision for a request that was read, once it is durable."""
         loop = asyncio.get_running_loop()
-        promised: asyncio.Future[Promise] = loop.create_future()
+        promised: Promise = loop.create_future()
         if not self._queue:
-            loop.call_soon(self._flush)
+            loop.call_soon(self._flush, loop)
         self._queue.append((draft, promised))
-        decision, durable = await promised
-        if durable is not None:
-            await durable
-        return decision
+        return await promised
 
     async def feedback(self, decision_id: str, **facts: object) -> Receipt:
         """Reports what is known about a decision. Takes the fields of `POST /v1/feedback`."""
@@ -201,25 +198,55 @@ class AsyncRouter:
     ) -> None:
         await self.close()
 
-    def _flush(self) -> None:
-        """Decides for everybody who is waiting; whatever goes wrong, each of them hears of it."""
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Decides for everybody who is waiting, as one batch that becomes durable as one."""
         queue, self._queue = self._queue, []
+        made: list[tuple[Draft, Decision]] = []
+        waiting: list[Promise] = []
         try:
             answers: Sequence[Decision | Exception] = self._engine.decide([draft for draft, _ in queue])
-        except Exception as error:  # noqa: BLE001 (a defect; it belongs to those who wait)
-            answers = [error] * len(queue)
-        for (draft, promised), answer in zip(queue, answers, strict=True):
-            if promised.done():  # whoever asked has left
-                continue
-            try:
-                promised.set_result(self._promise(draft, answer))
-            except Exception as error:  # noqa: BLE001 (as above)
-                promised.set_exception(error)
+            for (draft, promised), answer in zip(queue, answers, strict=True):
+                if promised.done():  # whoever asked has left
+                    continue
+                if isinstance(answer, Exception):
+                    promised.set_exception(answer)
+                elif draft.dry_run:
+                    promised.set_result(answer)
+                else:
+                    made.append((draft, answer))
+                    waiting.append(promised)
+            if made:
+                durable = self._engine.append(made)
+                durable.add_done_callback(lambda done: _tell(loop, done, made, waiting))
+        except Exception as error:  # noqa: BLE001 (a defect; those who wait must hear of it)
+            for _, promised in queue:
+                if not promised.done():
+                    promised.set_exception(error)
 
-    def _promise(self, draft: Draft, answer: Decision | Exception) -> Promise:
-        if isinstance(answer, Exception):
-            raise answer
-        return answer, None if draft.dry_run else self._engine.append(answer, draft)
+
+def _tell(
+    loop: asyncio.AbstractEventLoop,
+    done: Future[None],
+    made: Sequence[tuple[Draft, Decision]],
+    waiting: Sequence[Promise],
+) -> None:
+    """Wakes a loop once for a whole batch; called by whoever made the batch durable."""
+    try:
+        loop.call_soon_threadsafe(_keep, done, made, waiting)
+    except RuntimeError:  # the loop was closed, and whoever waited in it is gone
+        return
+
+
+def _keep(done: Future[None], made: Sequence[tuple[Draft, Decision]], waiting: Sequence[Promise]) -> None:
+    """Keeps the promises of a batch that became durable, or failed to."""
+    error = done.exception()
+    for promised, (_, decision) in zip(waiting, made, strict=True):
+        if promised.done():
+            continue
+        if error is None:
+            promised.set_result(decision)
+        else:
+            promised.set_exception(error)
 
 
 def _feedback(items: Sequence[Mapping[str, object]]) -> list[FeedbackFields]:

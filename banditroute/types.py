@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 FACTORS = ("quality", "output_tokens", "usd", "seconds", "ttft_seconds")
 """What is learned about a model, each separately, in this order in every array of factors."""
 
@@ -124,8 +126,7 @@ class Exclusion:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One eligible model as it stood when the choice was made.
 
     `quality`, `usd`, `seconds` are expectations; `utility` and `sd` are the mean and the sd the
@@ -141,13 +142,16 @@ class Candidate:
     sd: float
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """A choice and its receipt; everything needed to recompute the pmf and the draw.
 
     `propensity` is the very number the action was drawn with, given the variant; `marginal` is
     its average over the variants of an experiment (`Σ share·π`). `draw` is the uniform number in
     [0, 1) that `seed` gives. `parameters` holds what the policy used (floor, horizon, epsilon…).
+    The context is without its text: a receipt holds no prompt.
+
+    A Struct, as `Candidate` is, since every request makes and writes one: it is made and encoded in
+    a third of the time of a dataclass. `msgspec.structs.replace` makes a changed copy.
     """
 
     id: str
@@ -168,8 +172,8 @@ class Decision:
     variant_share: float = 1.0
     marginal: float | None = None
     rule: str | None = None
-    parameters: Mapping[str, float] = field(default_factory=dict)
-    params: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, float] = {}
+    params: Mapping[str, object] = {}
     fallbacks: tuple[str, ...] = ()
     shadow: Mapping[str, object] | None = None
     root_id: str | None = None

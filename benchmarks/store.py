@@ -119,7 +119,7 @@ async def load(append: Append, concurrency: int, seconds: float, name: str) -> t
 async def thread(folder: Path, concurrency: int, seconds: float, name: str) -> tuple[float, float]:
     store = open_store(f"sqlite:///{name}.db", base=folder)
     try:
-        return await load(store.append_decision, concurrency, seconds, name)
+        return await load(lambda one: store.append_decisions([one]), concurrency, seconds, name)
     finally:
         store.close()
 
@@ -137,7 +137,7 @@ async def feedback(folder: Path, concurrency: int, seconds: float, name: str) ->
     """Two outcomes about one of 1,000 decisions each time, through the writer thread."""
     store = open_store(f"sqlite:///{name}.db", base=folder)
     made = [replace(decision(), id=f"{name}-{i}") for i in range(1_000)]
-    for waiting in [store.append_decision(d) for d in made]:
+    for waiting in [store.append_decisions([d]) for d in made]:
         waiting.result()
     numbers = itertools.count()
 

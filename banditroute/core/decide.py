@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -136,7 +136,7 @@ def _decision(
     return Decision(
         id=request.id,
         at=request.at,
-        context=request.context,
+        context=replace(request.context, text="") if request.context.text else request.context,
         preferences=request.preferences,
         candidates=tuple(
             Candidate(models[a].id, propensity[a], quality[a], usd[a], seconds[a], mean[a], sd[a])

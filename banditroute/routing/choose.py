@@ -9,8 +9,10 @@ holds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import structs
 
 from banditroute.config.settings import Settings
 from banditroute.core.base import Policy
@@ -118,12 +120,14 @@ class Chooser:
             return decide(state, requests, learner, self._settings)
         if self.mode.name == "canary":
             decided = decide(state, requests, learner, self._settings)
-            return [replace(decision, policy=self._spoke(decision, named)) for decision in decided]
+            return [structs.replace(decision, policy=self._spoke(decision, named)) for decision in decided]
         served = decide(state, requests, self._baseline, self._settings)
         if self.mode.name == "off":
             return served
         shadows = decide(state, requests, learner, self._settings)
-        return [replace(one, shadow=_beside(other)) for one, other in zip(served, shadows, strict=True)]
+        return [
+            structs.replace(one, shadow=_beside(other)) for one, other in zip(served, shadows, strict=True)
+        ]
 
     def _spoke(self, decision: Decision, named: str | None) -> str:
         """The policy of the variant that a canary's request fell to."""

@@ -63,9 +63,10 @@ class Engine:
         """Decides for all of them by one state."""
         return self._chooser.decide(self.follower.state, drafts)
 
-    def append(self, decision: Decision, draft: Draft) -> Acknowledgement[None]:
-        """Makes a decision durable."""
-        return self.store.append_decision(decision, texts=draft.texts or None)
+    def append(self, made: Sequence[tuple[Draft, Decision]]) -> Acknowledgement[None]:
+        """Makes decisions durable."""
+        texts = {decision.id: draft.texts for draft, decision in made if draft.texts}
+        return self.store.append_decisions([decision for _, decision in made], texts=texts or None)
 
     def report(
         self, items: Sequence[FeedbackFields], *, key: str | None = None, principal: str = ""

@@ -50,10 +50,11 @@ class Store(Protocol):
     duplicate and is not stored, another one is a revision, None takes the fact back.
     """
 
-    def append_decision(
-        self, decision: Decision, *, texts: Mapping[str, str] | None = None
+    def append_decisions(
+        self, decisions: Sequence[Decision], *, texts: Mapping[str, Mapping[str, str]] | None = None
     ) -> Acknowledgement[None]:
-        """Stores a decision without its prompt; `texts` (`prompt`, …) are kept beside it."""
+        """Stores decisions without their prompts, as a whole or not at all; `texts` (`prompt`, …) are kept
+        beside them, by decision, then kind."""
         ...
 
     def append_outcomes(

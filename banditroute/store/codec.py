@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import fields
-from operator import attrgetter
+from dataclasses import replace
 
 import msgspec
 
 from banditroute.errors import StoreError
-from banditroute.types import Context, Decision
-
-_DECISION = tuple(f.name for f in fields(Decision))
-_CONTEXT = tuple(f.name for f in fields(Context) if f.name != "text")
-_of_decision = attrgetter(*_DECISION)
-_of_context = attrgetter(*_CONTEXT)
+from banditroute.types import Decision
 
 
 def _plain(value: object) -> object:
@@ -31,14 +26,22 @@ _decoder = msgspec.json.Decoder(Decision)
 def encode(decision: Decision) -> str:
     """The document of a decision. What could not be read again is refused here, before it is stored:
     one unreadable event would keep every later start from folding the log."""
-    document = dict(zip(_DECISION, _of_decision(decision), strict=True))
-    document["context"] = dict(zip(_CONTEXT, _of_context(decision.context), strict=True))
+    if decision.context.text:
+        decision = msgspec.structs.replace(decision, context=replace(decision.context, text=""))
+    if not math.isfinite(_total(decision)):  # JSON has no such number
+        raise StoreError(f"decision {decision.id!r} cannot be stored: it holds a number that is not finite.")
     try:
-        body = _encoder.encode(document)
-        _decoder.decode(body)
+        return _encoder.encode(decision).decode()
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise StoreError(f"decision {decision.id!r} cannot be stored: {error}.") from error
-    return body.decode()
+
+
+def _total(decision: Decision) -> float:
+    """A sum of the numbers a decision computed, finite if each of them is."""
+    total = decision.at + decision.propensity + decision.draw
+    for c in decision.candidates:
+        total += c.propensity + c.quality + c.usd + c.seconds + c.utility + c.sd
+    return total
 
 
 def decode(body: str) -> Decision:

@@ -30,17 +30,18 @@ class MemoryStore:
         self._texts: dict[str, dict[str, str]] = {}
         self._snapshot: Snapshot | None = None
 
-    def append_decision(
-        self, decision: Decision, *, texts: Mapping[str, str] | None = None
+    def append_decisions(
+        self, decisions: Sequence[Decision], *, texts: Mapping[str, Mapping[str, str]] | None = None
     ) -> Acknowledgement[None]:
         def append() -> None:
-            kept = decode(encode(decision))
-            if kept.id in self._decisions:
-                raise StoreError(f"decision {kept.id!r} is stored already: give every decision its own id.")
-            self._decisions[kept.id] = kept
-            self._ledger.decisions.add(kept.id)
-            self._of_decision[kept.id] = []
-            self._texts[kept.id] = dict(texts or {})
+            kept = {decision.id: decode(encode(decision)) for decision in decisions}
+            if len(kept) < len(decisions) or not self._decisions.keys().isdisjoint(kept):
+                raise StoreError("a decision is stored already: give every decision its own id.")
+            for decision_id, decision in kept.items():
+                self._decisions[decision_id] = decision
+                self._ledger.decisions.add(decision_id)
+                self._of_decision[decision_id] = []
+                self._texts[decision_id] = dict((texts or {}).get(decision_id, {}))
 
         return self._alone(append)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store import tables
 from banditroute.store.acknowledgement import Acknowledgement, settled
-from banditroute.store.appender import Appender, Item, new_decision
+from banditroute.store.appender import Appender, Item, new_decisions
 from banditroute.store.base import Changes, Record, Snapshot
 from banditroute.store.codec import decode
 from banditroute.store.engine import failures
@@ -65,11 +65,11 @@ class SqlStore:
         self._appender = Appender(engine)
         self._writer: GroupWriter[Item] = GroupWriter(self._appender.write)
 
-    def append_decision(
-        self, decision: Decision, *, texts: Mapping[str, str] | None = None
+    def append_decisions(
+        self, decisions: Sequence[Decision], *, texts: Mapping[str, Mapping[str, str]] | None = None
     ) -> Acknowledgement[None]:
         try:
-            return self._writer.put(new_decision(decision, texts))
+            return self._writer.put(new_decisions(decisions, texts))
         except BanditrouteError as error:
             return settled(error)
 

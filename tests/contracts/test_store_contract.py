@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from msgspec import structs
 
 from banditroute.errors import Conflict, RequestError, StoreError, UnknownDecision
 from banditroute.store import Receipt, Record, Snapshot, Store, open_store
@@ -32,23 +33,23 @@ def values(store: Store, decision_id: str = "d1") -> list[float | None]:
 
 def test_a_decision_comes_back_equal_without_its_prompt(store: Store) -> None:
     made = decision()
-    prompted = replace(made, context=replace(made.context, text="my secret"))
-    store.append_decision(prompted).result(10)
+    prompted = structs.replace(made, context=replace(made.context, text="my secret"))
+    store.append_decisions([prompted]).result(10)
     assert store.record("d1") == Record(made, ())
     assert store.texts("d1") == {}
     assert store.record("other") is None
 
 
 def test_read_only_mappings_are_stored(store: Store) -> None:
-    made = replace(decision(), params=MappingProxyType({"max_tokens": 1}))
-    store.append_decision(made).result(10)
+    made = structs.replace(decision(), params=MappingProxyType({"max_tokens": 1}))
+    store.append_decisions([made]).result(10)
     record = store.record("d1")
     assert record is not None
     assert record.decision.params == {"max_tokens": 1}
 
 
 def test_an_outcome_comes_back_with_its_number_and_principal(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     told = (
         quality(0.9, rater="ann", weight=0.5),
         Outcome("d1", "usd", 0.01, "meter", at=3.0, principal="meter"),
@@ -62,7 +63,7 @@ def test_an_outcome_comes_back_with_its_number_and_principal(store: Store) -> No
 
 
 def test_the_standing_value_again_is_a_duplicate(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     tell(store, quality(0.9))
     tell(store, quality(0.5, source="judge"))
     assert tell(store, quality(0.9, at=9.0)) == Receipt(0, 1, 1)
@@ -70,7 +71,7 @@ def test_the_standing_value_again_is_a_duplicate(store: Store) -> None:
 
 
 def test_a_revision_is_kept_beside_what_it_revises(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     for value in (0.9, 0.4, 0.9):
         assert tell(store, quality(value)).accepted == 1
     assert values(store) == [0.9, 0.4, 0.9]
@@ -78,13 +79,13 @@ def test_a_revision_is_kept_beside_what_it_revises(store: Store) -> None:
 
 
 def test_another_source_or_rater_is_another_fact(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     told = (quality(0.9), quality(0.9, source="metric"), quality(0.9, rater="ann"), quality(0.9, rater="ben"))
     assert tell(store, *told) == Receipt(4, 0, 4)
 
 
 def test_a_retraction_is_an_event_of_its_own_once(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     assert tell(store, quality(None)) == Receipt(0, 1, 0)
     tell(store, quality(0.9))
     assert tell(store, quality(None)) == Receipt(1, 0, 2)
@@ -94,13 +95,13 @@ def test_a_retraction_is_an_event_of_its_own_once(store: Store) -> None:
 
 
 def test_a_list_may_contradict_and_repeat_itself(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     assert tell(store, quality(0.9), quality(0.4), quality(0.4), quality(None)) == Receipt(3, 1, 3)
     assert values(store) == [0.9, 0.4, None]
 
 
 def test_an_unknown_decision_refuses_the_whole_list(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     with pytest.raises(UnknownDecision, match="nobody"):
         tell(store, quality(0.9), quality(0.9, "nobody"), idempotency_key="k")
     assert store.last_seq() == 0
@@ -109,7 +110,7 @@ def test_an_unknown_decision_refuses_the_whole_list(store: Store) -> None:
 
 
 def test_the_same_key_and_digest_get_the_first_event_again(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     first = (quality(0.9), Outcome("d1", "usd", 0.01))
     assert tell(store, *first, idempotency_key="k", digest="x") == Receipt(2, 0, 2)
     tell(store, quality(0.1))
@@ -118,7 +119,7 @@ def test_the_same_key_and_digest_get_the_first_event_again(store: Store) -> None
 
 
 def test_the_same_key_with_another_body_is_a_conflict(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     tell(store, quality(0.9), idempotency_key="k", digest="x", principal="app")
     with pytest.raises(Conflict):
         tell(store, quality(0.9), idempotency_key="k", digest="y", principal="app")
@@ -131,27 +132,27 @@ def test_the_same_key_with_another_body_is_a_conflict(store: Store) -> None:
 
 
 def test_what_is_no_number_or_no_text_is_refused(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     for wrong in (quality(float("nan")), quality(float("inf")), quality(0.5, rater="\ud800")):
         with pytest.raises(RequestError):
             tell(store, wrong)
-    for unstorable in (replace(decision("d2"), propensity=float("nan")), decision("\ud800")):
+    for unstorable in (structs.replace(decision("d2"), propensity=float("nan")), decision("\ud800")):
         with pytest.raises(StoreError, match="cannot be stored"):
-            store.append_decision(unstorable).result(10)
+            store.append_decisions([unstorable]).result(10)
     assert store.counts() == {"decisions": 1, "outcomes": 0}
 
 
 def test_a_decision_is_stored_once(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     with pytest.raises(StoreError, match="its own id"):
-        store.append_decision(replace(decision(), model="a")).result(10)
+        store.append_decisions([structs.replace(decision(), model="a")]).result(10)
     record = store.record("d1")
     assert record is not None
     assert record.decision.model == "b"
 
 
 def test_texts_are_kept_when_handed_in_and_the_last_of_a_kind_stands(store: Store) -> None:
-    store.append_decision(decision(), texts={"prompt": "hello"}).result(10)
+    store.append_decisions([decision()], texts={decision().id: {"prompt": "hello"}}).result(10)
     told = {"d1": {"response": "hi", "comment": "good"}}
     store.append_outcomes([quality(1.0)], texts=told, idempotency_key="k").result(10)
     assert store.append_outcomes([], texts={"d1": {"comment": "bad"}}).result(10) == Receipt(0, 0, 0)
@@ -163,7 +164,7 @@ def test_texts_are_kept_when_handed_in_and_the_last_of_a_kind_stands(store: Stor
 
 def test_changes_page_through_all_outcomes_and_nothing_else(store: Store) -> None:
     for i in range(5):
-        store.append_decision(decision(f"d{i}")).result(10)
+        store.append_decisions([decision(f"d{i}")]).result(10)
     order = [3, 1, 3, 0, 1, 4, 3]
     for n, i in enumerate(order):
         tell(store, quality(n / 10, f"d{i}"))
@@ -186,7 +187,7 @@ def test_many_threads_number_without_gap_and_lists_stay_together(store: Store) -
     names = [f"d{i}" for i in range(8)]
 
     def work(worker: int) -> None:
-        store.append_decision(decision(names[worker])).result(10)
+        store.append_decisions([decision(names[worker])]).result(10)
         for i in range(25):
             tell(store, quality(i / 25, names[worker]), Outcome(names[worker], "usd", i / 1e4, "meter"))
 
@@ -203,7 +204,7 @@ def test_many_threads_number_without_gap_and_lists_stay_together(store: Store) -
 
 
 def test_lists_of_one_moment_about_one_decision_see_each_other(store: Store) -> None:
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     pending = [store.append_outcomes([quality(value)]) for value in [0.1, 0.2] * 200]
     repeats = [store.append_outcomes([quality(0.2)]) for _ in range(100)]
     assert [p.result(10).event_seq for p in pending] == list(range(1, 401))
@@ -215,7 +216,7 @@ def test_lists_of_one_moment_about_one_decision_see_each_other(store: Store) -> 
 
 def test_acknowledgements_can_be_awaited(store: Store) -> None:
     async def scene() -> None:
-        await asyncio.gather(*(store.append_decision(decision(f"d{i}")) for i in range(50)))
+        await asyncio.gather(*(store.append_decisions([decision(f"d{i}")]) for i in range(50)))
         receipts = await asyncio.gather(*(store.append_outcomes([quality(0.5, f"d{i}")]) for i in range(50)))
         assert [receipt.event_seq for receipt in receipts] == list(range(1, 51))
         with pytest.raises(UnknownDecision):
@@ -239,11 +240,11 @@ def test_the_last_snapshot_is_found(store: Store) -> None:
 
 
 def test_a_closed_store_says_so(store: Store) -> None:
-    queued = [store.append_decision(decision(f"d{i}")) for i in range(100)]
+    queued = [store.append_decisions([decision(f"d{i}")]) for i in range(100)]
     store.close()
     store.close()
     assert all(q.exception(10) is None for q in queued)
-    for refused in (store.append_decision(decision()), store.append_outcomes([quality(1.0)])):
+    for refused in (store.append_decisions([decision()]), store.append_outcomes([quality(1.0)])):
         with pytest.raises(StoreError, match="closed"):
             refused.result(10)
     with pytest.raises(StoreError, match="closed"):

@@ -46,7 +46,7 @@ class Ledger(RuleBasedStateMachine):
         context = Context("code" if not new_class else "unheard of", input_tokens=100)
         n = len(self.decisions)
         (decision,) = decide(self.state, [Request(f"d{n}", self.now, n, context)], RANDOM, SETTINGS)
-        self.store.append_decision(decision).result()
+        self.store.append_decisions([decision]).result()
         self.decisions.append(decision)
 
     @rule(data=st.data(), factor=FACTOR, source=SOURCE, rater=RATER, value=st.none() | st.floats(0.0, 1.0))
@@ -72,7 +72,7 @@ class Ledger(RuleBasedStateMachine):
         caught_up = folded(self.store, self.state, self.now, 1_000)
         clean = MemoryStore()
         for decision in reversed(self.decisions):
-            clean.append_decision(decision).result()
+            clean.append_decisions([decision]).result()
         for decision in reversed(self.decisions):
             record = self.store.record(decision.id)
             assert record is not None

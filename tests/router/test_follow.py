@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from banditroute.core.decide import State, learn
 from banditroute.core.snapshot import state_distance
@@ -41,7 +42,7 @@ def decisions(n: int) -> list[Decision]:
     """Decisions some days apart."""
     with Router(SETTINGS) as router:
         made = [router.route(request_class=("code", "chat")[i % 2], input_tokens=100 * i) for i in range(n)]
-    return [replace(decision, at=1e9 + 86_400.0 * i) for i, decision in enumerate(made)]
+    return [structs.replace(decision, at=1e9 + 86_400.0 * i) for i, decision in enumerate(made)]
 
 
 DECISIONS = decisions(4)
@@ -63,8 +64,8 @@ def test_whatever_was_repeated_revised_and_retracted_the_state_is_that_of_what_s
     """Told one by one with folds in between, against the facts that stand, told once, in another order."""
     messy, clean = open_store("memory://"), open_store("memory://")
     for decision in DECISIONS:
-        messy.append_decision(decision).result()
-        clean.append_decision(decision).result()
+        messy.append_decisions([decision]).result()
+        clean.append_decisions([decision]).result()
     follower = Follower(messy, FORGETFUL)
     stands: dict[tuple[int, str, str], float | None] = {}
     for (which, factor, value, source), fold_now in events:
@@ -117,7 +118,7 @@ def test_a_restart_gives_the_same_state(tmp_path: Path) -> None:
 def test_the_time_of_the_state_is_that_of_its_events() -> None:
     """Else a replay at another hour would forget differently."""
     store = open_store("memory://")
-    store.append_decision(DECISIONS[0]).result()
+    store.append_decisions([DECISIONS[0]]).result()
     store.append_outcomes([Outcome(DECISIONS[0].id, "quality", 0.5, at=1.5e9)]).result()
     follower = Follower(store, FORGETFUL)
     assert (follower.state.seq, follower.state.at) == (1, 1.5e9)
@@ -146,9 +147,9 @@ def test_another_configuration_folds_the_log_anew() -> None:
     store, only_large = open_store("memory://"), open_store("memory://")
     fewer = replace(FORGETFUL, models=MODELS[1:])
     for decision, model in ((DECISIONS[0], "small"), (DECISIONS[1], "large")):
-        made = replace(decision, model=model)
+        made = structs.replace(decision, model=model)
         for log in (store, only_large):
-            log.append_decision(made).result()
+            log.append_decisions([made]).result()
             if log is store or model == "large":
                 log.append_outcomes([Outcome(made.id, "quality", 0.1)]).result()
     save_state(store, FORGETFUL, Follower(store, FORGETFUL).state)
@@ -184,7 +185,7 @@ def test_what_another_process_appends_is_folded_too(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with Router(SETTINGS, open_store(url)) as router:
         other = open_store(url)
-        other.append_decision(DECISIONS[0]).result()
+        other.append_decisions([DECISIONS[0]]).result()
         other.append_outcomes([Outcome(DECISIONS[0].id, "quality", 0.5)]).result()
         other.close()
         assert eventually(lambda: router.state.seq == 1)
@@ -193,7 +194,7 @@ def test_what_another_process_appends_is_folded_too(tmp_path: Path) -> None:
 def test_a_fold_that_fails_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_store("memory://")
     follower = Follower(store, SETTINGS)
-    store.append_decision(DECISIONS[0]).result()
+    store.append_decisions([DECISIONS[0]]).result()
     broken = True
 
     def learn_unless_broken(*args: Any, **named: Any) -> State:
@@ -216,7 +217,7 @@ def test_waiting_for_an_event_ends_when_it_is_folded() -> None:
     follower = Follower(store, SETTINGS)
     waiting, given_up = follower.folded(2), follower.folded(2)
     given_up.cancel()
-    store.append_decision(DECISIONS[0]).result()
+    store.append_decisions([DECISIONS[0]]).result()
     for factor in ("quality", "seconds"):
         store.append_outcomes([Outcome(DECISIONS[0].id, factor, 0.5)]).result()
     follower.nudge()

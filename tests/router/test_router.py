@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from banditroute.core.propensity import best_model_probabilities
 from banditroute.errors import Conflict, NoEligibleModel, RequestError, UnknownDecision
@@ -30,7 +31,7 @@ def taught(router: Router, n: int = 30) -> None:
 def test_a_decision_is_stored_and_what_is_reported_moves_the_state() -> None:
     with Router(SETTINGS) as router:
         decision = router.route(request_class="code", input_tokens=812, unit="u1")
-        assert router.decision(decision.id).decision == replace(decision, context=decision.context)
+        assert router.decision(decision.id).decision == structs.replace(decision, context=decision.context)
         before = router.state
         receipt = router.feedback(decision.id, quality="up", latency_ms=1500, output_tokens=300, ttft_ms=200)
         assert (receipt.accepted, receipt.duplicates, receipt.event_seq) == (4, 0, 4)

@@ -211,7 +211,7 @@ class Broken:
         self._store = open_store("memory://")
         self.defect = False
 
-    def append_decision(self, *_: object, **__: object) -> object:
+    def append_decisions(self, *_: object, **__: object) -> object:
         if self.defect:
             raise ZeroDivisionError
         raise StoreError("the event log cannot be written: the disk is full; make room on the disk.")

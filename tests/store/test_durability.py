@@ -32,7 +32,7 @@ def work(worker):
     i = 0
     while True:
         name = f"{sys.argv[2]}-{worker}-{i}"
-        store.append_decision(decision(name)).result()
+        store.append_decisions([decision(name)]).result()
         say(f"decision {name}")
         told = [Outcome(name, "quality", i % 10 / 10), Outcome(name, "usd", 0.001, "meter")]
         receipt = store.append_outcomes(told).result()

@@ -25,7 +25,7 @@ URL = "sqlite:///log.db"
 
 def test_a_log_outlives_its_process(tmp_path: Path) -> None:
     store = open_store(URL, base=tmp_path)
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     tell(store, quality(0.9), idempotency_key="k")
     store.close()
     again = open_store(f"sqlite:///{tmp_path}/log.db")
@@ -102,7 +102,7 @@ def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_event_is_told_in_a_sentence(tmp_path: Path) -> None:
     store = open_store(URL, base=tmp_path)
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     with sqlite3.connect(tmp_path / "log.db") as connection:
         connection.execute("UPDATE decisions SET body = '{\"id\": 3}'")
     connection.close()
@@ -114,7 +114,7 @@ def test_a_damaged_event_is_told_in_a_sentence(tmp_path: Path) -> None:
 def test_two_writers_share_one_log(tmp_path: Path) -> None:
     """Each must see what the other one stored, or duplicates and numbers go wrong."""
     one, other = open_store(URL, base=tmp_path), open_store(URL, base=tmp_path)
-    one.append_decision(decision()).result(10)
+    one.append_decisions([decision()]).result(10)
     for n, store in enumerate([one, other, one, other], start=1):
         assert tell(store, quality(n / 10)).event_seq == n
         assert tell(other if store is one else one, quality(n / 10)).duplicates == 1
@@ -129,7 +129,7 @@ def test_two_writers_share_one_log(tmp_path: Path) -> None:
 def test_a_locked_log_fails_the_waiting_and_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
     store = open_store(URL, base=tmp_path)
-    store.append_decision(decision()).result(10)
+    store.append_decisions([decision()]).result(10)
     neighbour = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
     neighbour.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="another process holds it"):
@@ -151,22 +151,22 @@ def test_a_full_disk_fails_the_waiting_and_recovers(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages[0]}")
 
     store = SqlStore(opened)
-    waiting = [store.append_decision(decision(f"d{i}")) for i in range(300)]
+    waiting = [store.append_decisions([decision(f"d{i}")]) for i in range(300)]
     errors = [w.exception(10) for w in waiting]
     assert all("make room" in str(e) for e in errors if e is not None)
     assert any(errors)
     assert store.counts()["decisions"] == errors.count(None)
     pages[0] = 1_000_000
     opened.dispose()  # the readers' connections still have the limit; the writer's was dropped
-    later = [store.append_decision(decision(f"later{i}")) for i in range(300)]
+    later = [store.append_decisions([decision(f"later{i}")]) for i in range(300)]
     assert [w.exception(10) for w in later] == [None] * 300
     store.close()
 
 
 def test_one_bad_event_harms_no_other_of_its_group(tmp_path: Path) -> None:
     store = open_store(URL, base=tmp_path)
-    store.append_decision(decision("twice")).result(10)
-    waiting = [store.append_decision(decision("twice" if i == 50 else f"d{i}")) for i in range(100)]
+    store.append_decisions([decision("twice")]).result(10)
+    waiting = [store.append_decisions([decision("twice" if i == 50 else f"d{i}")]) for i in range(100)]
     told = [store.append_outcomes([quality(0.5, f"d{i}")]) for i in range(51)]
     assert [i for i, w in enumerate(waiting) if w.exception(10)] == [50]
     assert [i for i, t in enumerate(told) if isinstance(t.exception(10), UnknownDecision)] == [50]
@@ -177,7 +177,7 @@ def test_one_bad_event_harms_no_other_of_its_group(tmp_path: Path) -> None:
 
 def test_a_long_list_is_one_list(tmp_path: Path) -> None:
     store: Store = open_store(URL, base=tmp_path)
-    for waiting in [store.append_decision(decision(f"d{i}")) for i in range(2_500)]:
+    for waiting in [store.append_decisions([decision(f"d{i}")]) for i in range(2_500)]:
         waiting.result(10)
     told = [Outcome(f"d{i}", "usd", i * 1e-6, "meter") for i in range(2_500)]
     with pytest.raises(UnknownDecision):
