@@ -150,8 +150,8 @@ class Decision(Struct, frozen=True):
     [0, 1) that `seed` gives. `parameters` holds what the policy used (floor, horizon, epsilon…).
     The context is without its text: a receipt holds no prompt.
 
-    A Struct, as `Candidate` is, since every request makes and writes one: it is made and encoded in
-    a third of the time of a dataclass. `msgspec.structs.replace` makes a changed copy.
+    A Struct, as `Candidate` and `Outcome` are, since every request makes and writes some: they are made
+    and encoded in a third of the time of a dataclass. `msgspec.structs.replace` makes a changed copy.
     """
 
     id: str
@@ -186,8 +186,7 @@ class Decision(Struct, frozen=True):
         return tuple(c.propensity for c in self.candidates)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One fact about one decision, as appended to the event log; `value` None takes it back.
 
     The same (decision, factor, source, rater) may come again: the highest `seq` stands. `at` is

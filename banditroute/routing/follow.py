@@ -25,7 +25,7 @@ PAGE = 2_000
 POLL_SECONDS = 1.0
 """How often the log is looked at without a nudge: another process may have appended to it."""
 
-REST = 9.0
+REST = 19.0
 """A fold is followed by a rest of this many times its duration, at most `LONGEST_REST` seconds."""
 
 LONGEST_REST = 0.5

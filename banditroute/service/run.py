@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from banditroute.errors import BanditrouteError
+from banditroute.service.gathering import GatheringProtocol
 
 
 class CannotListen(BanditrouteError):
@@ -48,7 +49,7 @@ def run(app: FastAPI, bound: socket.socket, ready: Callable[[str], None]) -> Non
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=GatheringProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -39,7 +39,7 @@ class Submission:
 
     def decisions(self) -> set[str]:
         """The ids of all decisions it speaks of."""
-        return {outcome.decision_id for outcome in self.outcomes} | self.texts.keys()
+        return {outcome.decision_id for outcome in self.outcomes}.union(self.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,16 @@ def submit(
             raise RequestError(
                 f"{outcome.factor} must be a finite number, got {outcome.value}.", param="value"
             )
-    handed = {decision_id: dict(kinds) for decision_id, kinds in (texts or {}).items()}
-    content = [(o.decision_id, o.factor, o.value, o.source, o.rater, o.principal, o.weight) for o in outcomes]
+    handed = {decision_id: dict(kinds) for decision_id, kinds in texts.items()} if texts else {}
     try:
-        encoded = msgspec.json.encode((content, handed, principal, idempotency_key))
+        msgspec.json.encode((outcomes, handed, principal, idempotency_key))
     except UnicodeEncodeError as error:
         raise RequestError("a text holds half a character (a lone surrogate): send valid Unicode.") from error
     if idempotency_key is not None and digest is None:
-        digest = hashlib.sha256(encoded).hexdigest()
+        told = [
+            (o.decision_id, o.factor, o.value, o.source, o.rater, o.principal, o.weight) for o in outcomes
+        ]
+        digest = hashlib.sha256(msgspec.json.encode((told, handed, principal))).hexdigest()
     return Submission(tuple(outcomes), principal, idempotency_key, digest or "", handed)
 
 
@@ -128,7 +130,7 @@ def _again(submission: Submission, digest: str, event_seq: int) -> Settled:
 
 
 def _kept(outcome: Outcome, seq: int, submission: Submission) -> Outcome:
-    """The outcome as it enters the log (`dataclasses.replace` takes three times as long)."""
+    """The outcome as it enters the log."""
     return Outcome(
         decision_id=outcome.decision_id,
         factor=outcome.factor,

@@ -56,8 +56,8 @@ def test_an_outcome_comes_back_with_its_number_and_principal(store: Store) -> No
     )
     assert tell(store, *told, principal="app", idempotency_key="k") == Receipt(2, 0, 2)
     kept = (
-        replace(told[0], seq=1, principal="app", idempotency_key="k"),
-        replace(told[1], seq=2, idempotency_key="k"),
+        structs.replace(told[0], seq=1, principal="app", idempotency_key="k"),
+        structs.replace(told[1], seq=2, idempotency_key="k"),
     )
     assert store.record("d1") == Record(decision(), kept)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from banditroute.store import Receipt, Store
 from banditroute.types import Candidate, Context, Decision, Exclusion, Limits, Outcome, Preferences, Weights
@@ -47,7 +47,7 @@ def decision(decision_id: str = "d1") -> Decision:
 
 
 def quality(value: float | None, decision_id: str = "d1", **more: object) -> Outcome:
-    return replace(Outcome(decision_id, "quality", value, at=1_700_000_001.5), **more)  # type: ignore[arg-type]
+    return structs.replace(Outcome(decision_id, "quality", value, at=1_700_000_001.5), **more)  # type: ignore[arg-type]
 
 
 def tell(store: Store, *outcomes: Outcome, **more: str) -> Receipt:
