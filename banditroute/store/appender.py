@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Dialect, Engine, Table, bindparam, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from banditroute.errors import RequestError
@@ -48,7 +49,7 @@ _outcome_row = attrgetter(*_OUTCOME)
 _LARGEST = 64
 """Rows of the largest insert; databases limit the number of parameters."""
 
-_CHUNK = 1_000
+_CHUNK = 1_024
 """How many ids one query asks for; databases limit the number of parameters."""
 
 _of_decision = (
@@ -219,7 +220,9 @@ def _ledger(connection: Connection, submissions: Sequence[Submission]) -> Ledger
     """What the log knows of the decisions and keys that these lists speak of."""
     ledger = Ledger(seq=connection.scalar(_last_seq) or 0)
     for ids in _chunks(set().union(*(s.decisions() for s in submissions))):
-        for decision_id, factor, source, rater, value, seq in connection.execute(_of_decision, {"ids": ids}):
+        padded = tuple(ids) + (ids[-1],) * ((1 << (len(ids) - 1).bit_length()) - len(ids))
+        statement = _of_decisions(connection.dialect, len(padded))
+        for decision_id, factor, source, rater, value, seq in connection.exec_driver_sql(statement, padded):
             ledger.decisions.add(decision_id)
             if seq is not None:
                 ledger.standing[decision_id, factor, source, rater] = (value, seq)
@@ -227,6 +230,14 @@ def _ledger(connection: Connection, submissions: Sequence[Submission]) -> Ledger
         for principal, key, digest, event_seq in connection.execute(_of_key, {"keys": keys}):
             ledger.keys[principal, key] = (digest, event_seq)
     return ledger
+
+
+@lru_cache(maxsize=64)
+def _of_decisions(dialect: Dialect, count: int) -> str:
+    """The query for `count` decisions, compiled once: the lists come in sizes that are powers of two,
+    filled up with the last id again."""
+    statement = _of_decision.params(ids=[""] * count)
+    return str(statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))
 
 
 def _chunks(values: Collection[str]) -> Iterator[list[str]]:
