@@ -9,14 +9,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from banditroute.config.settings import Settings
-from banditroute.core import kernels
-from banditroute.core.base import Bools, Choice, Policy, Slate
+from banditroute.core import choosing, kernels
+from banditroute.core.base import Bools, Choice, Floats, Policy, Slate
 from banditroute.core.eligibility import eligible_models
 from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.posterior import decision_weight, reference_for, transform
 from banditroute.core.state import (
     QUALITY,
+    SECONDS,
     TOKENS,
+    TTFT,
     USD,
     Frame,
     State,
@@ -66,14 +68,16 @@ def decide(
     preferences = [r.preferences for r in requests]
     ahead = float(settings.policy.horizon if horizon is None else horizon)
     view = outlook(state, contexts, preferences, lookahead=policy.lookahead, horizon=ahead)
+    limits = [r.preferences.limits for r in requests]
     eligible, excluded, matched = eligible_models(
-        state.models, contexts, preferences,
+        state.models,
+        contexts,
+        preferences,
         usd=view.usd_limit,
-        seconds_p95=view.p95("seconds", needed=any(p.limits.max_seconds is not None for p in preferences)),
-        ttft_p95=view.p95(
-            "ttft_seconds", needed=any(p.limits.max_ttft_seconds is not None for p in preferences)
-        ),
-        quality_mean=view.expected[QUALITY], quality_sd=view.quality_sd,
+        seconds_p95=_wait(state, view, SECONDS, any(own.max_seconds is not None for own in limits)),
+        ttft_p95=_wait(state, view, TTFT, any(own.max_ttft_seconds is not None for own in limits)),
+        quality_mean=view.expected[QUALITY],
+        quality_sd=_doubt(state, view, any(own.min_quality is not None for own in limits)),
         rules=settings.rules, masked=masked, classify=settings.classify,
         min_quality_probability=settings.policy.min_quality_probability,
     )  # fmt: skip
@@ -101,6 +105,19 @@ def decide(
     ]
 
 
+def _wait(state: State, view: Outlook, factor: int, limited: bool) -> Floats:
+    """The wait that limits are held against: a model never heard of passes, or it would never be."""
+    if not limited:
+        return view.mean
+    return np.where(state.heard_of(factor), view.p95(factor), 0.0)
+
+
+def _doubt(state: State, view: Outlook, limited: bool) -> Floats:
+    """The sd that `min_quality` is judged with: without bound for a model without any score, so that a
+    floor cannot empty a cold pool."""
+    return np.where(state.heard_of(QUALITY), view.quality_sd, np.inf) if limited else view.quality_sd
+
+
 def _none_left(excluded: Sequence[Exclusion]) -> str:
     reasons = "; ".join(f"{e.model}: {e.detail}" for e in excluded)
     return f"No model may serve this request. Loosen a limit or add a model. {reasons}"
@@ -119,10 +136,10 @@ def _decision(
 ) -> Decision:
     """Draws from the pmf and writes the receipt."""
     pmf = np.ascontiguousarray(choice.pmf[row])
-    u = kernels.uniform(np.uint64(request.seed))
+    u = choosing.uniform(np.uint64(request.seed))
     if choice.draws is not None and not math.isnan(choice.draws[row]):
         u = float(choice.draws[row])
-    chosen = kernels.draw(pmf, u)
+    chosen = choosing.draw(pmf, u)
     index = np.flatnonzero(eligible).tolist()
     propensity = pmf.tolist()
     quality, usd, seconds = (
@@ -203,7 +220,7 @@ def learn(
             encoded = o.context
             x, cls = frame.layout.encode((encoded,))
         weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
-        y = transform(value, frame.priors[f])
+        y, value = transform(value, frame.priors[f])
         kernels.observe(sums.xx, sums.xy, sums.cells, row, cls[0], x[0], y, value, weight)
         if not refit:
             kernels.rank_one(
@@ -231,4 +248,5 @@ def _learned_as(frame: Frame, o: Observation) -> tuple[int | None, float]:
     if o.metered or frame.prices[model, 1] <= 0.0:
         return None, o.value
     paid_in = frame.prices[model, 0] * (o.context.input_tokens or TYPICAL_TOKENS)
-    return TOKENS, max(0.0, (o.value - paid_in) / float(frame.prices[model, 1]))
+    tokens = (o.value - paid_in) / float(frame.prices[model, 1])
+    return TOKENS, tokens if tokens > 0.5 else 0.0  # what rounding leaves of the input's price is no answer

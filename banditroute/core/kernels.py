@@ -1,8 +1,9 @@
-"""The compiled loops, and nothing else: scoring, updates, refits, exact propensities, draws.
+"""The compiled loops of learning and scoring, and nothing else.
 
 Everything here is a plain loop over float64 arrays, compiled once with explicit signatures and
 cached on disk. Only kernels mutate, and only arrays the caller owns. The live path calls them with
 a batch of one, the replay loop with a whole log: the same instructions, hence the same bits.
+The loops of choosing are in `choosing.py`, the refit is in `refit.py`.
 
 Shapes: k models (rows of statistics), c classes, d features, n requests. The first 1 + c features
 are the intercept and the one-hot class, so cell sums of (model, class) are entries of `xx`, `xy`.
@@ -13,164 +14,34 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-_SIGHT = 6.5  # beyond 6.5 sd a normal tail holds 4e-11: nothing left that 1e-8 could notice
+from banditroute.core.compiled import compiled
+
 _SWEEPS = 8  # EM sweeps from a fixed start, so that the fit is a function of the statistics alone
-LOG_VARIANCE_CAP = (
-    1.0  # largest log-variance that may lift a log-normal mean: a cold model is not infinitely dear
-)
+LOG_VARIANCE_CAP = 1.0  # of what may lift a log-normal mean: a cold model is not infinitely dear
+LARGEST_VARIATION = 1.0 / 3.0  # sd over mean of a cost or wait: below 0 is three sds away, or further
+_FURTHEST = 14.0  # logarithms this far from the typical value are a mistaken unit, and count as just that
 _EMPTY = 1e-9  # a block with less weight than this holds no data
-
-_HOPELESS = 6.5  # a model this many sds of their difference behind the best wins with 4e-11 at most
-
-# Gauss–Legendre with 9 nodes in panels between these breaks (in sds around each model's mean):
-# largest error 1e-9 over 2 to 64 models and sd ratios 1 to 1,000 (tests/core/test_propensity.py).
-_BREAKS = np.array([-6.0, -4.4, -2.8, -1.4, 0.0, 1.4, 2.8, 4.4, 6.0])
-_MERGE = 0.3  # breaks nearer than this many (smallest) sds are one
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(9)
 
 _F1, _F2, _F3, _F4 = "float64[::1]", "float64[:,::1]", "float64[:,:,::1]", "float64[:,:,:,::1]"
 _I1, _B2 = "int64[::1]", "boolean[:,::1]"
 
 
-@njit("float64(uint64)", cache=True)
-def uniform(seed):  # type: ignore[no-untyped-def]
-    """The number in [0, 1) that a 64-bit seed stands for: one step of SplitMix64, top 53 bits.
-
-    Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", OOPSLA.
-    """
-    z = seed + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return np.float64(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@njit(f"int64({_F1}, float64)", cache=True)
-def draw(pmf, u):  # type: ignore[no-untyped-def]
-    """The index whose cumulative probability first exceeds `u`; never one of probability 0."""
-    total = 0.0
-    last = 0
-    for i in range(pmf.shape[0]):
-        if pmf[i] > 0.0:
-            total += pmf[i]
-            last = i
-            if u < total:
-                return i
-    return last
+@compiled("UniTuple(float64, 2)(float64, float64, float64)")
+def transform(value, center, logarithmic):  # type: ignore[no-untyped-def]
+    """An outcome as a centred number (NaN for the zero of a logarithm), and the raw value behind it."""
+    if logarithmic == 0.0:
+        return value - center, value
+    if value <= 0.0:
+        return np.nan, 0.0
+    y = math.log(value) - center
+    if abs(y) > _FURTHEST:
+        y = math.copysign(_FURTHEST, y)
+        value = math.exp(y + center)
+    return y, value
 
 
-@njit(f"void({_F1}, {_F1}, {_F1})", cache=True)
-def _best_of(mean, sd, out):  # type: ignore[no-untyped-def]
-    """P(utility of i is the largest) for independent normals; `sd` all positive."""
-    k = mean.shape[0]
-    low = high = -np.inf
-    narrow = np.inf
-    for i in range(k):
-        low = max(low, mean[i] - _SIGHT * sd[i])
-        high = max(high, mean[i] + _SIGHT * sd[i])
-        narrow = min(narrow, sd[i])
-        out[i] = 0.0
-    breaks = np.empty(_BREAKS.shape[0] * k + 2)
-    breaks[0] = low
-    breaks[1] = high
-    count = 2
-    for i in range(k):
-        for step in _BREAKS:
-            z = mean[i] + step * sd[i]
-            if low < z < high:
-                breaks[count] = z
-                count += 1
-    breaks[:count].sort()
-    hazard = np.empty(k)
-    left = low
-    for j in range(1, count):
-        right = breaks[j]
-        if right - left < _MERGE * narrow and j < count - 1:
-            continue
-        half, middle = 0.5 * (right - left), 0.5 * (left + right)
-        left = right
-        for q in range(_NODES.shape[0]):
-            z = middle + half * _NODES[q]
-            every = half * _NODE_WEIGHTS[q]
-            for i in range(k):
-                t = (z - mean[i]) / sd[i]
-                if t > _SIGHT:
-                    hazard[i] = 0.0
-                else:
-                    below = 0.5 * math.erfc(-t * math.sqrt(0.5))  # > 4e-11, since z >= low
-                    every *= below
-                    hazard[i] = math.exp(-0.5 * t * t) / (math.sqrt(2.0 * math.pi) * sd[i] * below)
-            for i in range(k):
-                out[i] += every * hazard[i]
-
-
-@njit(f"void({_F2}, {_F2}, {_B2}, {_F2})", cache=True, nogil=True)
-def best_probabilities(mean, sd, eligible, out):  # type: ignore[no-untyped-def]
-    """Row by row, the probability that each eligible model's utility is the largest (design, law 2)."""
-    n, k = mean.shape
-    index = np.empty(k, np.int64)
-    m, s, p = np.empty(k), np.empty(k), np.empty(k)
-    for r in range(n):
-        count = 0
-        widest = 0.0
-        best = -np.inf
-        for i in range(k):
-            out[r, i] = 0.0
-            if eligible[r, i]:
-                index[count] = i
-                m[count], s[count] = mean[r, i], sd[r, i]
-                widest = max(widest, s[count])
-                best = max(best, m[count])
-                count += 1
-        if widest <= 0.0:  # nothing uncertain: the best, ties shared
-            ties = 0
-            for i in range(count):
-                ties += m[i] == best
-            for i in range(count):
-                if m[i] == best:
-                    out[r, index[i]] = 1.0 / ties
-            continue
-        leader = 0
-        for i in range(count):
-            s[i] = max(s[i], widest / 1000.0)
-            if m[i] == best:
-                leader = i
-        best_sd = s[leader]
-        rivals = 0
-        for i in range(count):
-            if best - m[i] <= _HOPELESS * math.hypot(s[i], best_sd):
-                index[rivals], m[rivals], s[rivals] = index[i], m[i], s[i]
-                rivals += 1
-        count = rivals
-        _best_of(m[:count], s[:count], p[:count])
-        total = 0.0
-        for i in range(count):
-            total += p[i]
-        for i in range(count):
-            out[r, index[i]] = p[i] / total
-
-
-@njit(f"void({_F2}, {_B2}, float64, float64)", cache=True)
-def finish(pmf, eligible, negligible, floor):  # type: ignore[no-untyped-def]
-    """Makes a pmf ready to draw from, in place: zero what is negligible, renormalise, mix the floor."""
-    n, k = pmf.shape
-    for r in range(n):
-        total = 0.0
-        count = 0
-        for i in range(k):
-            if pmf[r, i] < negligible:
-                pmf[r, i] = 0.0
-            total += pmf[r, i]
-            count += eligible[r, i]
-        for i in range(k):
-            pmf[r, i] /= total
-            if floor > 0.0:
-                pmf[r, i] = (1.0 - floor) * pmf[r, i] + (floor / count if eligible[r, i] else 0.0)
-
-
-@njit(f"void({_F3}, {_F2}, {_F3}, int64, int64, {_F1}, float64, float64, float64)", cache=True)
+@compiled(f"void({_F3}, {_F2}, {_F3}, int64, int64, {_F1}, float64, float64, float64)")
 def observe(xx, xy, cells, model, cls, x, y, raw, weight):  # type: ignore[no-untyped-def]
     """Adds one outcome to the sums of one model.
 
@@ -191,7 +62,7 @@ def observe(xx, xy, cells, model, cls, x, y, raw, weight):  # type: ignore[no-un
                 xx[model, i, j] += scaled * x[j]
 
 
-@njit(f"void({_F2}, {_F3}, {_F1}, {_F1}, int64, int64, {_F1}, float64, float64)", cache=True)
+@compiled(f"void({_F2}, {_F3}, {_F1}, {_F1}, int64, int64, {_F1}, float64, float64)")
 def rank_one(theta, cov, noise, kappa, model, cls, x, y, weight):  # type: ignore[no-untyped-def]
     """Moves one model's coefficients by one outcome, variances held (Sherman–Morrison).
 
@@ -220,7 +91,7 @@ def rank_one(theta, cov, noise, kappa, model, cls, x, y, weight):  # type: ignor
                 cov[model, i, j] -= scaled * gain[j]
 
 
-@njit(f"void({_F2}, {_I1}, {_F2}, {_F3}, {_F1}, {_F2}, {_F2})", cache=True)
+@compiled(f"void({_F2}, {_I1}, {_F2}, {_F3}, {_F1}, {_F2}, {_F2})")
 def predict(x, cls, theta, cov, kappa, mean, variance):  # type: ignore[no-untyped-def]
     """Centred mean and epistemic variance of every model for every request, into the last two."""
     n, d = x.shape
@@ -245,16 +116,13 @@ def predict(x, cls, theta, cov, kappa, mean, variance):  # type: ignore[no-untyp
             variance[r, a] = max(v, 0.0)
 
 
-@njit("float64(float64, float64, float64)", cache=True)
+@compiled("float64(float64, float64, float64)")
 def _could_move(variance, noise, looks):  # type: ignore[no-untyped-def]
     """Variance of what the posterior mean could become after `looks` more outcomes."""
     return variance * variance / (variance + noise / looks) if variance > 0.0 else 0.0
 
 
-@njit(
-    f"void({_F3}, {_F3}, {_F2}, {_F2}, {_I1}, {_F2}, {_F1}, {_F1}, {_F2}, {_F1}, {_F3}, {_F2}, {_F2})",
-    cache=True,
-)
+@compiled(f"void({_F3}, {_F3}, {_F2}, {_F2}, {_I1}, {_F2}, {_F1}, {_F1}, {_F2}, {_F1}, {_F3}, {_F2}, {_F2})")
 def combine(  # type: ignore[no-untyped-def]
     means, variances, noise, smear, group, prices, tokens, most_tokens, weights, looks, expected, mean, sd
 ):
@@ -275,9 +143,8 @@ def combine(  # type: ignore[no-untyped-def]
                 value = (
                     math.exp(means[f, r, a] + 0.5 * min(variances[f, r, a], LOG_VARIANCE_CAP)) * smear[f, a]
                 )
-                moved = value * math.sqrt(
-                    math.expm1(min(_could_move(variances[f, r, a], noise[f, a], looks[r]), LOG_VARIANCE_CAP))
-                )
+                spread_of_log = min(_could_move(variances[f, r, a], noise[f, a], looks[r]), LOG_VARIANCE_CAP)
+                moved = value * min(math.sqrt(math.expm1(spread_of_log)), LARGEST_VARIATION)
                 if f == 1:  # tokens: not in the utility by themselves, but through the price
                     if value > most_tokens[r]:
                         value = most_tokens[r]

@@ -8,23 +8,28 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from banditroute.core import kernels
+from banditroute.core import choosing, kernels
+from banditroute.core.compiled import compiled
 from banditroute.core.kernels import _B2, _F1, _F2, _F3, _F4, _I1
 from banditroute.core.refit import refit
 
 THOMPSON, GREEDY = 0, 1
 
 _predict, _combine, _observe, _rank_one = kernels.predict, kernels.combine, kernels.observe, kernels.rank_one
-_best, _finish, _uniform, _draw = kernels.best_probabilities, kernels.finish, kernels.uniform, kernels.draw
+_transform = kernels.transform
+_best, _finish, _uniform, _draw = (
+    choosing.best_probabilities,
+    choosing.finish,
+    choosing.uniform,
+    choosing.draw,
+)
 
 
-@njit(
+@compiled(
     f"void({_F2}, {_I1}, {_F3}, uint64[::1], {_F1}, {_F1}, {_B2}, {_F1}, {_F2}, {_F2}, {_I1}, {_F2}, {_F1}, "
     f"int64, float64, float64, float64, float64, int64, "
-    f"{_F4}, {_F3}, {_F4}, {_F3}, {_F4}, {_F2}, {_F2}, {_F2}, {_I1})",
-    cache=True,
+    f"{_F4}, {_F3}, {_F4}, {_F3}, {_F4}, {_F2}, {_F2}, {_F2}, {_I1})"
 )
 def play(  # type: ignore[no-untyped-def]
     x, cls, outcomes, seeds, tokens, most_tokens, eligible, active, hyper, declared, group, prices, weights,
@@ -81,9 +86,7 @@ def play(  # type: ignore[no-untyped-def]
             if active[f] == 0.0 or math.isnan(raw):
                 continue
             row = group[chosen] if f == 0 else chosen
-            y = raw - hyper[f, 1]
-            if hyper[f, 2] > 0.0:
-                y = math.log(raw) - hyper[f, 1] if raw > 0.0 else np.nan
+            y, raw = _transform(raw, hyper[f, 1], hyper[f, 2])
             _observe(xx[f], xy[f], cells[f], row, cls[t], x[t], y, raw, 1.0)
             if not again:
                 _rank_one(theta[f], cov[f], noise[f], kappa[f], row, cls[t], x[t], y, 1.0)

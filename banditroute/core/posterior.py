@@ -96,11 +96,11 @@ def predict(
     mean += prior.center
 
 
-def transform(value: float, prior: FactorPrior) -> float:
-    """A raw outcome as the centred number that is learned; NaN for the zero of a logarithm."""
-    if not prior.logarithmic:
-        return value - prior.center
-    return math.log(value) - prior.center if value > 0.0 else math.nan
+def transform(value: float, prior: FactorPrior) -> tuple[float, float]:
+    """An outcome as it is learned: the centred number (NaN for the zero of a logarithm), and the raw
+    value that belongs to it, once a mistaken unit is brought back to what is possible."""
+    learned: tuple[float, float] = kernels.transform(value, prior.center, float(prior.logarithmic))
+    return learned
 
 
 def decision_weight(decided_at: float, reference: float, half_life: float) -> float:

@@ -2,14 +2,14 @@
 
 With independent normal utilities the probability that model a is the best is one integral,
 `π_a = ∫ φ((z−m_a)/s_a)/s_a · Π_{b≠a} Φ((z−m_b)/s_b) dz`, taken by Gauss–Legendre quadrature in
-panels around each model's transition (`kernels.best_probabilities`).
+panels around each model's transition (`choosing.best_probabilities`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from banditroute.core import kernels
+from banditroute.core import choosing
 from banditroute.core.base import Bools, Floats
 
 NEGLIGIBLE = 1e-6
@@ -19,8 +19,8 @@ NEGLIGIBLE = 1e-6
 def best_model_probabilities(mean: Floats, sd: Floats, eligible: Bools | None = None) -> Floats:
     """Probability that each model's utility is the largest: exact Thompson propensities.
 
-    `mean`, `sd` `(…, k)` and `eligible` `(…, k)` -> `(…, k)`. An sd below a thousandth of the
-    row's largest counts as that thousandth; rows without any uncertainty share ties equally.
+    `mean`, `sd` `(…, k)` and `eligible` `(…, k)` -> `(…, k)`. An sd below a millionth of the
+    row's largest counts as that millionth; rows without any uncertainty share ties equally.
     The error is below 1e-8 for up to 64 models. Raises ValueError for shapes that differ, for
     values that are not finite, negative sds, and rows with nothing eligible.
     """
@@ -39,7 +39,7 @@ def best_model_probabilities(mean: Floats, sd: Floats, eligible: Bools | None = 
         raise ValueError("every row needs at least one eligible model")
     k = mean.shape[-1]
     out = np.empty((mean.size // k, k))
-    kernels.best_probabilities(
+    choosing.best_probabilities(
         np.ascontiguousarray(mean.reshape(-1, k)),
         np.ascontiguousarray(sd.reshape(-1, k)),
         np.ascontiguousarray(mask.reshape(-1, k)),
@@ -55,6 +55,6 @@ def thompson_pmf(mean: Floats, sd: Floats, eligible: Bools, floor: float = 0.0) 
     `floor`, the share of uniform exploration, mixed in over the eligible.
     """
     pmf = np.empty(mean.shape)
-    kernels.best_probabilities(mean, sd, eligible, pmf)
-    kernels.finish(pmf, eligible, NEGLIGIBLE, floor)
+    choosing.best_probabilities(mean, sd, eligible, pmf)
+    choosing.finish(pmf, eligible, NEGLIGIBLE, floor)
     return pmf

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from banditroute.core.compiled import compiled
 from banditroute.core.kernels import _EMPTY, _F1, _F2, _F3, _SWEEPS, LOG_VARIANCE_CAP
 
 
-@njit(f"void({_F2}, {_F2})", cache=True)
+@compiled(f"void({_F2}, {_F2})")
 def _invert(a, out):  # type: ignore[no-untyped-def]
     """Inverse of a symmetric positive definite matrix by Cholesky; destroys `a`."""
     p = a.shape[0]
@@ -37,7 +37,7 @@ def _invert(a, out):  # type: ignore[no-untyped-def]
             out[i, c] = total / a[i, i]
 
 
-@njit(f"void({_F2}, {_F1}, {_F1}, {_F1}, int64, {_F1}, {_F2})", cache=True)
+@compiled(f"void({_F2}, {_F1}, {_F1}, {_F1}, int64, {_F1}, {_F2})")
 def _solve(xx, xy, prior, ridge, c, theta, cov):  # type: ignore[no-untyped-def]
     """Posterior of one model: precision `diag(ridge) + xx`, right side `ridge·prior + xy`.
 
@@ -90,10 +90,7 @@ def _solve(xx, xy, prior, ridge, c, theta, cov):  # type: ignore[no-untyped-def]
         theta[i] = total
 
 
-@njit(
-    f"void({_F3}, {_F2}, {_F3}, float64, {_F1}, {_F1}, {_F2}, {_F3}, {_F1}, {_F1}, {_F1})",
-    cache=True,
-)
+@compiled(f"void({_F3}, {_F2}, {_F3}, float64, {_F1}, {_F1}, {_F2}, {_F3}, {_F1}, {_F1}, {_F1})")
 def refit(xx, xy, cells, scale, hyper, declared, theta, cov, noise, kappa, smear):  # type: ignore[no-untyped-def]
     """Fits every model of one factor, into the last five arrays.
 
@@ -161,14 +158,24 @@ def refit(xx, xy, cells, scale, hyper, declared, theta, cov, noise, kappa, smear
                 seen += 1.0
         apart = filled = 0.0
         for a in range(k):
+            left = own = 0.0
             for g in range(c):
                 if n[a, g] > 0.0:
                     share = interaction / (interaction + noise[a] / n[a, g])
-                    delta = share * (average[a, g] - kappa[g] - mu[a])
-                    apart += delta * delta + interaction * (1.0 - share) + share * share * mu_var[a]
+                    off = average[a, g] - kappa[g] - mu[a]
+                    apart += (share * off) ** 2 + interaction * (1.0 - share) + share * share * mu_var[a]
                     filled += 1.0
+                    off *= 1.0 - share
+                    left += n[a, g] * (
+                        off * off + interaction * (1.0 - share) + (1.0 - share) ** 2 * mu_var[a]
+                    )
+                    own += min(1.0, n[a, g])
+            # What the fit leaves of the cell means is noise too: one outcome far off says first that this
+            # model's outcomes vary (a Student-t with 8 degrees of freedom), then that its mean is there.
+            noise[a] = (8.0 * pooled + within[a] + left) / (8.0 + degrees[a] + own)
         interaction = (4.0 * cells0 + apart) / (4.0 + filled)
-        models = (2.0 * models0 + moved) / (2.0 + found)
+        # Never wider than one outcome's noise: a single failure must not condemn the model that met it.
+        models = min(models0, (2.0 * models0 + moved) / (2.0 + found))
         classes = (4.0 * classes0 + spread) / (4.0 + seen)
 
     ridge = np.full(d, 1.0 / cells0)

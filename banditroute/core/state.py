@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from banditroute.config.settings import Settings
-from banditroute.core.base import Floats, Ints
+from banditroute.core.base import Bools, Floats, Ints
 from banditroute.core.features import Layout, layout_of
 from banditroute.core.posterior import (
     FactorPrior,
@@ -79,6 +79,14 @@ class State:
     def models(self) -> tuple[Model, ...]:
         """The models that can be chosen, in the order of every array."""
         return self.frame.models
+
+    def heard_of(self, factor: int) -> Bools:
+        """Which models `(k,)` have any outcome of a factor; deployments share their quality's."""
+        sums = self.stats[factor]
+        if sums is None:
+            return np.zeros(len(self.models), np.bool_)
+        heard: Bools = sums.cells[:, :, 2].sum(axis=1) > 0.0
+        return heard[self.frame.group] if factor == QUALITY else heard
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def summary(state: State) -> list[Belief]:
         half = _Z95 * float(np.sqrt(view.variances[source, g, row]))
         n = float(sums.cells[row, g, 2])
         if source == QUALITY:
-            return Estimate(mean, mean - half, mean + half, n)
+            return Estimate(mean, max(mean - half, 0.0), min(mean + half, 1.0), n)
         fixed = 0.0  # what the input costs is known
         if source != factor:
             fixed = mean - float(frame.prices[a, 1] * view.expected[TOKENS, g, a])

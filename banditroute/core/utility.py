@@ -23,7 +23,7 @@ from banditroute.core.base import Floats
 from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.posterior import predict
 from banditroute.core.state import QUALITY, USD, State
-from banditroute.types import FACTORS, Context, Preferences
+from banditroute.types import Context, Preferences
 
 _P95 = 1.6448536269514722
 
@@ -46,13 +46,11 @@ class Outlook:
     quality_sd: Floats
     usd_limit: Floats
 
-    def p95(self, factor: str, *, needed: bool = True) -> Floats:
-        """Predicted 95th percentile `(n, k)` of one answer's wait, in seconds; zeros if not needed."""
-        if not needed:
-            return np.zeros(self.mean.shape)
-        f = FACTORS.index(factor)
-        spread = np.sqrt(np.minimum(self.variances[f], kernels.LOG_VARIANCE_CAP) + self.noise[f])
-        percentile: Floats = np.exp(self.log_means[f] + _P95 * spread)
+    def p95(self, factor: int) -> Floats:
+        """Predicted 95th percentile `(n, k)` of one answer's wait, in seconds."""
+        cap = kernels.LOG_VARIANCE_CAP
+        spread = np.sqrt(np.minimum(self.variances[factor], cap) + np.minimum(self.noise[factor], cap))
+        percentile: Floats = np.exp(self.log_means[factor] + _P95 * spread)
         return percentile
 
 

@@ -61,7 +61,7 @@ def replay_learning(
     declared = np.array([frame.declared_for(f) - frame.priors[f].center for f in range(5)])
     workspace = _workspace(state)
     refresh = refresh or max(1, n // EXACT_REFITS)
-    loop.play(  # type: ignore[call-arg]
+    loop.play(
         x, cls, outcomes, request_seeds(log, seed)[order], tokens, np.full(n, math.inf),
         np.ones((1, k), np.bool_), np.array(frame.active, np.float64), hyper, declared,
         frame.group, frame.prices,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from banditroute.config.settings import Settings
-from banditroute.core import kernels
+from banditroute.core import choosing
 from banditroute.core.base import Policy, Slate
 from banditroute.core.decide import Request, decide, learn
 from banditroute.core.state import State, initial_state
@@ -107,10 +107,10 @@ def _choose_at_once(
         part = range(start, min(start + BATCH, len(log)))
         choice = policy.choose(_slate(state, policy, weights, seed, part, contexts[start : part.stop]))
         for row, i in enumerate(part):
-            u = kernels.uniform(seeds[i])
+            u = choosing.uniform(seeds[i])
             if choice.draws is not None and not np.isnan(choice.draws[row]):
                 u = choice.draws[row]
-            actions[i] = kernels.draw(choice.pmf[row], u)
+            actions[i] = choosing.draw(choice.pmf[row], u)
     return actions
 
 

@@ -64,8 +64,11 @@ def recipe(y: list[list[list[float]]], s0: float, m0: float) -> tuple[np.ndarray
         delta = beta * (ybar - kappa - mu[:, None])
         seen_models, seen_classes = has.any(axis=1), has.any(axis=0)
         apart = (delta**2 + tau * (1 - beta) + beta**2 * v_a[:, None])[has].sum()
+        left = (1 - beta) * (ybar - kappa - mu[:, None])
+        left = np.where(has, n * (left**2 + tau * (1 - beta) + (1 - beta) ** 2 * v_a[:, None]), 0.0)
+        sigma2 = (8 * s_bar + wss + left.sum(axis=1)) / (8 + n.sum(axis=1))
         tau = (4 * tau0 + apart) / (4 + has.sum())
-        s_mu = (2 * s_mu0 + ((mu - m) ** 2 + v_a)[seen_models].sum()) / (2 + seen_models.sum())
+        s_mu = min(s_mu0, (2 * s_mu0 + ((mu - m) ** 2 + v_a)[seen_models].sum()) / (2 + seen_models.sum()))
         omega = (4 * omega0 + (kappa**2 + v_g)[seen_classes].sum()) / (4 + seen_classes.sum())
     with np.errstate(divide="ignore"):
         w = np.where(has, 1 / (sigma2[:, None] / n + tau), 0.0)
@@ -193,7 +196,7 @@ def test_forgetting_goes_by_the_age_of_the_decision_and_keeps_the_prior() -> Non
         assert near.quality is not None
         assert far.quality is not None
         assert prior.quality is not None
-        assert near.quality.high - near.quality.low < far.quality.high - far.quality.low
+        assert near.quality.mean - near.quality.low < far.quality.mean - far.quality.low
         assert far.quality.mean == pytest.approx(prior.quality.mean, abs=1e-6)
 
 
@@ -237,6 +240,36 @@ def test_zeros_count_in_the_mean_and_have_no_logarithm() -> None:
     belief = next(b for b in summary(after(rows)) if (b.model, b.request_class) == ("m0", "c0"))
     assert belief.seconds is not None
     assert belief.seconds.mean == pytest.approx(1.0, rel=0.05)
+
+
+def test_one_failure_does_not_condemn_a_model() -> None:
+    """A first outcome of 0 where all others are near 0.8: the model stays worth another try, also when the
+    others have taught how little outcomes vary."""
+    failed = Observation(Context("c0"), "m0", "quality", 0.0, 0.0)
+    rng = np.random.default_rng(11)
+    good = [
+        Observation(Context("c0"), f"m{1 + i % 2}", "quality", 0.8 + 0.1 * rng.normal(), 0.0)
+        for i in range(200)
+    ]
+    beliefs = {(b.model, b.request_class): b.quality for b in summary(after([failed, *good]))}
+    belief = beliefs["m0", "c0"]
+    assert belief is not None
+    assert belief.mean > 0.5
+    assert belief.high > 0.8
+
+
+def test_a_mistaken_unit_does_not_drown_the_others() -> None:
+    rows = observed(300, 12, factor="output_tokens")
+    wild = replace(rows[0], model="m0", value=1e12)
+    tiny = replace(rows[0], model="m0", value=1e-300)
+    calm = {(b.model, b.request_class): b.usd for b in summary(after(rows))}
+    for poison in (wild, tiny):
+        for b in summary(after([*rows, poison])):
+            if b.model != "m0" and b.request_class != "other":
+                before = calm[b.model, b.request_class]
+                assert b.usd is not None
+                assert before is not None
+                assert b.usd.mean == pytest.approx(before.mean, rel=0.5)
 
 
 def test_usd_alone_teaches_the_tokens_of_a_priced_model() -> None:

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 def dense(mean: Floats, sd: Floats) -> Floats:
     """The same integral by brute force: 20 nodes in panels a quarter of every sd wide, in logarithms."""
-    sd = np.maximum(sd, sd.max() / 1000.0)
+    sd = np.maximum(sd, sd.max() / 1e6)
     breaks = np.unique(np.concatenate([mean + step * sd for step in np.arange(-9.0, 9.01, 0.25)]))
     nodes, weights = leggauss(20)
     half = np.diff(breaks) / 2.0
@@ -29,7 +29,7 @@ def dense(mean: Floats, sd: Floats) -> Floats:
 
 
 @pytest.mark.parametrize("k", [2, 3, 8, 20, 64])
-@pytest.mark.parametrize("ratio", [1.0, 10.0, 100.0, 1000.0])
+@pytest.mark.parametrize("ratio", [1.0, 10.0, 100.0, 1000.0, 1e6])
 def test_the_error_is_below_1e_8(k: int, ratio: float) -> None:
     rng = np.random.default_rng([k, int(ratio)])
     for spread in (0.0, 0.3, 1.0, 3.0):

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from banditroute.config.settings import RequestClass, Settings
-from banditroute.core.decide import initial_state, learn
+from banditroute.core.decide import Request, decide, initial_state, learn
 from banditroute.core.snapshot import dump_state, load_state
 from banditroute.core.state import QUALITY, SECONDS, USD, State
 from banditroute.core.utility import Outlook, outlook
-from banditroute.types import Context, Model, Observation, Preferences, Weights
+from banditroute.errors import NoEligibleModel
+from banditroute.policies import get_policy
+from banditroute.types import Context, Limits, Model, Observation, Preferences, Weights
 
 CHEAP = Model("cheap", usd_per_input_token=1e-7, usd_per_output_token=4e-7)
 DEAR = Model("dear", usd_per_input_token=3e-6, usd_per_output_token=15e-6)
@@ -110,4 +112,25 @@ def test_looking_ahead_shrinks_the_sd_as_written() -> None:
 
 def test_p95_bounds_one_answer() -> None:
     """80 waits with log-sd 0.4: the predicted percentile is within 15% of the true one."""
-    assert view(learned()).p95("seconds")[0, 0] == pytest.approx(math.exp(0.5 + 1.645 * 0.4), rel=0.15)
+    assert view(learned()).p95(SECONDS)[0, 0] == pytest.approx(math.exp(0.5 + 1.645 * 0.4), rel=0.15)
+
+
+def test_a_model_never_heard_of_passes_limits_on_what_it_does() -> None:
+    """Or nothing would ever be learned of it; once it was heard of, the limits bind."""
+    state, policy = initial_state(SETTINGS), get_policy("random", SETTINGS)
+    hard = Preferences(limits=Limits(max_seconds=0.2, max_ttft_seconds=0.01, min_quality=0.99))
+    (decision,) = decide(state, [Request("d", 0.0, 1, Context("code"), hard)], policy, SETTINGS)
+    assert len(decision.candidates) == 2
+    slow = [Observation(Context("code"), "cheap", "seconds", 5.0, 0.0) for _ in range(20)]
+    bad = [Observation(Context("code"), "dear", "quality", 0.1, 0.0) for _ in range(20)]
+    with pytest.raises(NoEligibleModel) as refused:
+        decide(
+            learn(state, [*slow, *bad], seq=1, at=0.0),
+            [Request("d", 0.0, 1, Context("code"), hard)],
+            policy,
+            SETTINGS,
+        )
+    assert [(e.model, e.reason) for e in refused.value.excluded] == [
+        ("cheap", "max_seconds"),
+        ("dear", "min_quality"),
+    ]

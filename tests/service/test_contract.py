@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from banditroute.core import kernels
+from banditroute.core import choosing
 from banditroute.core.propensity import thompson_pmf
 from banditroute.errors import StoreError
 from banditroute.routing.fields import FeedbackFields, RouteFields
@@ -97,9 +97,9 @@ def test_a_receipt_holds_enough_to_recompute_pmf_and_draw(where: str, policy: st
             pmf = (1.0 - epsilon) * (mean == mean.max()) + epsilon * np.full((1, k), 1.0 / k)
         logged = [c["propensity"] for c in receipt["candidates"]]
         assert logged == pmf[0].tolist()
-        u = kernels.uniform(np.uint64(receipt["seed"]))
+        u = choosing.uniform(np.uint64(receipt["seed"]))
         assert u == receipt["draw"]
-        chosen = receipt["candidates"][kernels.draw(np.array(logged), u)]
+        chosen = receipt["candidates"][choosing.draw(np.array(logged), u)]
         assert chosen["model"] == receipt["model"] == reply["model"]
         assert chosen["propensity"] == receipt["propensity"] == reply["propensity"]
 

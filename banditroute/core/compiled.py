@@ -1,0 +1,60 @@
+"""How kernels are compiled: with explicit signatures, once, and kept on disk for every later start.
+
+numba keeps a compiled function as long as the file that defines it does not change, though it holds
+the code of whatever kernels it calls, from other files too. So the folder of the cache is named by a
+hash of all the kernels together: a change in one recompiles all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numba
+
+_config: Any = numba.config
+
+KERNELS = ("kernels.py", "choosing.py", "refit.py", "loop.py")
+"""The files that hold compiled loops."""
+
+
+def compiled(signature: str, *, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compiles a function for one signature, or loads it from the cache.
+
+    `nogil` lets other threads run meanwhile; for kernels that work on arrays of their own.
+    """
+
+    def compile_or_load(function: Callable[..., Any]) -> Any:
+        configured, _config.CACHE_DIR = _config.CACHE_DIR, str(_folder())
+        try:
+            return numba.njit(signature, cache=True, nogil=nogil)(function)
+        finally:
+            _config.CACHE_DIR = configured
+
+    return compile_or_load
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path:
+    """Beside the sources where they can be written, else in the user's cache, else a temporary one."""
+    here = Path(__file__).parent
+    digest = hashlib.blake2b(digest_size=8)
+    for name in KERNELS:
+        digest.update((here / name).read_bytes())
+    name = f"kernels-{digest.hexdigest()}"
+    asked = _config.CACHE_DIR
+    wanted = Path(asked) / "banditroute" if asked else here / "__pycache__"
+    users = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "banditroute"
+    for place in (wanted, users):
+        try:
+            (place / name).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(place / name, os.W_OK):
+            return place / name
+    return Path(tempfile.mkdtemp(prefix="banditroute-"))
