@@ -83,17 +83,23 @@ def main(args: Sequence[str] | None = None) -> None:
         _fail(str(error), 2)
     except BanditrouteError as error:
         _fail(str(error), 1)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # which click takes for the end of a dialogue
+            _fail_by(error.__cause__)
         sys.exit(130)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}; check the path and its permissions.", 1)
-    except Exception as error:
-        if os.environ.get("BANDITROUTE_TRACEBACK"):
-            raise
-        what = f"{type(error).__name__}: {error}"
-        _fail(f"banditroute has a defect ({what}); BANDITROUTE_TRACEBACK=1 shows where: please report it.", 1)
+    except Exception as error:  # noqa: BLE001 (told, with a way to see where)
+        _fail_by(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail_by(defect: Exception) -> None:
+    if os.environ.get("BANDITROUTE_TRACEBACK"):
+        raise defect
+    what = f"{type(defect).__name__}: {defect}"
+    _fail(f"banditroute has a defect ({what}); BANDITROUTE_TRACEBACK=1 shows where: please report it.", 1)
 
 
 def _fail(message: str, code: int) -> None:

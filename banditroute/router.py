@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from banditroute.config.load import load_settings
 from banditroute.config.settings import Settings
-from banditroute.errors import BanditrouteError, NotFolded
+from banditroute.errors import BanditrouteError, NotFolded, StoreError
 from banditroute.routing.choose import Draft
 from banditroute.routing.engine import Engine
 from banditroute.routing.fields import FeedbackFields, RouteFields
@@ -132,6 +132,11 @@ class AsyncRouter:
     def failure(self) -> Exception | None:
         """Why outcomes are not being folded at the moment; None while all is well."""
         return self._engine.follower.failure
+
+    @property
+    def unwritten(self) -> StoreError | None:
+        """Why the last write failed; None while all is well."""
+        return self._engine.follower.unwritten
 
     async def route(self, **fields: object) -> Decision:
         """Chooses a model. Takes the fields of `POST /v1/route`; `dry_run=True` stores nothing."""

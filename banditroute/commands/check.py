@@ -58,8 +58,9 @@ def _confusion(sample: Path, loaded: Loaded) -> Confusion:
 
 
 def _check_policies(loaded: Loaded) -> None:
-    """Builds the policies, so that a wrong name is refused here and not when the service starts."""
+    """Builds the policies, so that what is wrong is refused here and not when the service starts."""
     from banditroute.policies import get_policy  # loads the compiled core
+    from banditroute.routing.choose import Chooser
 
     settings = loaded.settings
     for key, name in (("name", settings.policy.name), ("baseline", settings.policy.baseline)):
@@ -67,6 +68,11 @@ def _check_policies(loaded: Loaded) -> None:
             get_policy(name, settings)
         except ConfigError as error:
             loaded.problems.add(("policy", key), f"{key} in [policy]: {error}")
+    loaded.problems.raise_any()
+    try:
+        Chooser(settings)
+    except ConfigError as error:  # each is right by itself, but not together
+        loaded.problems.add(("policy", "mode"), f"mode in [policy]: {error}")
     loaded.problems.raise_any()
 
 

@@ -97,7 +97,7 @@ def _as_json(rebuilt: Rebuilt) -> dict[str, object]:
 def _sentence(rebuilt: Rebuilt) -> str:
     folded = f"Folded {rebuilt.state.seq:,} events on {rebuilt.decisions:,} decisions from zero"
     if rebuilt.snapshot_seq is None:
-        return f"{folded}; there is no snapshot under this configuration to compare with."
+        return f"{folded}; there is no snapshot to compare with that this configuration can read."
     return (
         f"{folded}; the snapshot at event {rebuilt.snapshot_seq:,} with its tail differs by "
         f"{rebuilt.difference:.2g} (largest, relative)."

@@ -8,7 +8,7 @@ from typing import Any
 from banditroute.config.checks import Check, Refused, nearest, shown
 from banditroute.config.lines import Path
 from banditroute.config.problems import Problems
-from banditroute.config.references import check_references
+from banditroute.config.references import check_policy, check_references
 from banditroute.config.schema import ENTRIES, LATER, MAX_MODELS, NAMED_BY, SECRETS, SECTIONS
 from banditroute.config.settings import (
     ClassifySettings,
@@ -52,6 +52,7 @@ def build(data: Mapping[str, object], problems: Problems) -> Settings:
         classes=tuple(classes.values()),
         rules=tuple(rules.values()),
     )
+    check_policy(settings.policy, problems)
     check_references(settings.classify, upstreams, models, classes, rules, problems)
     return settings
 

@@ -7,7 +7,6 @@ Values of environment variables come as `EnvironmentText` and are read as what t
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -52,6 +51,8 @@ def text(*, allow_empty: bool = False, longest: int = 10_000, pattern: str = "",
             raise Refused("must not be empty.")
         if len(value) > longest:
             raise Refused(f"must have at most {longest:,} characters; this has {len(value):,}.")
+        if re.search("[\0\ud800-\udfff]", value):
+            raise Refused("holds a character that no text has; write it anew.")
         if pattern and not re.fullmatch(pattern, value):
             raise Refused(f"must be {shape}, not {shown(value)}.")
         return str(value)
@@ -70,39 +71,36 @@ def one_of(*choices: str) -> Check:
     return check
 
 
-def number(low: float = 0.0, high: float = math.inf, *, above: bool = False, finite: bool = True) -> Check:
-    """A number from `low` to `high`; with `above`, greater than `low`."""
-    bounds = f"above {low:g}" if above else f"from {low:g}" if high < math.inf else f"of {low:g} or more"
-    bounds += f" to {high:g}" if high < math.inf else ""
+def number(low: float, high: float) -> Check:
+    """A number from `low` to `high`. Both are finite, so that nothing computed from it overflows."""
+    bounds = f"a number from {_bound(low)} to {_bound(high)}"
 
     def check(value: object) -> float:
         if isinstance(value, EnvironmentText):
             value = _parsed(value, float)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Refused(f"must be a number {bounds}, not {shown(value)}.")
-        if math.isnan(value) or not low <= value <= high or (above and value == low):
-            raise Refused(f"must be a number {bounds}, not {shown(value)}.")
-        if finite and math.isinf(value):
-            raise Refused(f"must be a finite number {bounds}.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise Refused(f"must be {bounds}, not {shown(value)}.")
         return float(value)
 
     return check
 
 
-def whole(low: int = 0, high: int | None = None) -> Check:
+def whole(low: int, high: int) -> Check:
     """A whole number from `low` to `high`."""
-    bounds = f"of {low:,} or more" if high is None else f"from {low} to {high}"
+    bounds = f"a whole number from {_bound(low)} to {_bound(high)}"
 
     def check(value: object) -> int:
         if isinstance(value, EnvironmentText):
             value = _parsed(value, int)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise Refused(f"must be a whole number {bounds}, not {shown(value)}.")
-        if value < low or (high is not None and value > high):
-            raise Refused(f"must be a whole number {bounds}, not {shown(value)}.")
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise Refused(f"must be {bounds}, not {shown(value)}.")
         return value
 
     return check
+
+
+def _bound(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:g}"
 
 
 def flag() -> Check:
@@ -124,8 +122,10 @@ def regular_expression() -> Check:
     def check(value: object) -> str:
         pattern: str = text()(value)
         try:
-            re.compile(pattern)
-        except re.error as error:
+            re.compile(pattern, re.IGNORECASE)
+        except RecursionError:
+            raise Refused("nests its brackets too deep; write a simpler pattern.") from None
+        except (re.error, OverflowError) as error:
             raise Refused(
                 f"is not a valid regular expression: {error}; escape special characters with a backslash, "
                 "in a text in 'single quotes'."
@@ -181,11 +181,17 @@ def shown(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return f'"{value}"' if len(value) <= 60 else f'"{value[:57]}…"'
+    if isinstance(value, int) and value.bit_length() > _LONG:
+        return "a number of over 60 digits"
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
         return "a list"
     return str(value)
+
+
+_LONG = 200
+"""Bits of a number with more than 60 digits."""
 
 
 def _parsed(value: str, kind: Callable[[str], int | float]) -> object:

@@ -6,16 +6,15 @@ Whatever is wrong is told at once, one sentence each: where, what, and what to w
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from banditroute.config.address import beside, log_file
 from banditroute.config.build import build
 from banditroute.config.environment import misspelt_variables, override, overriding_variables
 from banditroute.config.lines import key_lines
+from banditroute.config.parse import parse_toml
 from banditroute.config.prices import is_priced, with_list_price
 from banditroute.config.problems import Problems
 from banditroute.config.settings import Settings
@@ -51,18 +50,18 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Loade
     """As `load_settings`, together with warnings."""
     path = DEFAULT_PATH if path is None else path
     text = _read(path)
-    data = _parse(text, path)
+    data = parse_toml(text, path)
     problems = Problems(str(path), key_lines(text), overriding_variables(env))
     override(data, env, problems)
     settings = build(data, problems)
     problems.raise_any()
+    settings = _placed(settings, path.resolve(), problems)
     upstreams = {upstream.name: upstream for upstream in settings.upstreams}
     models = tuple(with_list_price(model, upstreams[model.provider]) for model in settings.models)
     listed = {
         new.id for old, new in zip(settings.models, models, strict=True) if is_priced(new) != is_priced(old)
     }
-    settings = replace(settings, path=path.resolve(), models=models)
-    settings = replace(settings, store=replace(settings.store, url=_beside(settings.store.url, path)))
+    settings = replace(settings, models=models)
     return Loaded(settings, frozenset(listed), tuple(_warnings(settings, env)), problems)
 
 
@@ -83,32 +82,24 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", str(error))
-        what = found[1] if found else str(error)
-        line = int(found[2]) if found and found[2] else text.count("\n") + 1
-        twice = "Cannot overwrite" in what or "twice" in what
-        remedy = (
-            "the key or table is there already: keep one of the two"
-            if twice
-            else 'write `key = value`, with text in "quotes" and lists in [square brackets]'
-        )
-        raise ConfigError(f"{path}:{line}: this is not valid TOML ({what}); {remedy}.") from None
-
-
-def _beside(url: str, path: Path) -> str:
-    """A relative SQLite path made relative to the configuration file."""
-    scheme, _, rest = url.partition(":///")
-    if not scheme.startswith("sqlite") or not rest or rest.startswith(("/", ":memory:", "file:")):
-        return url
-    return f"{scheme}:///{path.resolve().parent / rest}"
+def _placed(settings: Settings, path: Path, problems: Problems) -> Settings:
+    """The settings with their own place, and a relative event log beside it."""
+    url = beside(settings.store.url, path.parent)
+    file = log_file(url)
+    if file is not None and os.path.isdir(file):  # unlike Path.is_dir, no error where it cannot look
+        problems.add(("store", "url"), f"url in [store] names the folder {file}; name a file in it.")
+        problems.raise_any()
+    return replace(settings, path=path, store=replace(settings.store, url=url))
 
 
 def _warnings(settings: Settings, env: Mapping[str, str]) -> list[str]:
     warnings = misspelt_variables(env)
+    file = log_file(settings.store.url)
+    if file is not None and not os.path.isdir(file.parent):
+        warnings.append(
+            f"the folder {file.parent} of the event log does not exist, or is closed to this user; "
+            "make it before serving."
+        )
     warnings += [_unpriced(model) for model in settings.models if not is_priced(model)]
     warnings += [
         f"upstream {upstream.name}: the environment variable {upstream.api_key_env} is not set; "

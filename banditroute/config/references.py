@@ -9,7 +9,7 @@ from itertools import pairwise
 from banditroute.config.checks import nearest
 from banditroute.config.lines import Path
 from banditroute.config.problems import Problems
-from banditroute.config.settings import ClassifySettings, RequestClass, Rule, Upstream
+from banditroute.config.settings import ClassifySettings, PolicySettings, RequestClass, Rule, Upstream
 from banditroute.types import OTHER, Model
 
 _MISFIT = (
@@ -50,6 +50,19 @@ def check_references(
                 ("rules", i),
                 f'[[rules]] "{rule.reason}" has no condition, so the rules below it never apply; '
                 "add a condition or move it to the end.",
+            )
+
+
+def check_policy(policy: PolicySettings, problems: Problems) -> None:
+    """Notes an experiment under a canary: the canary divides the requests itself."""
+    if not policy.mode.startswith("canary"):
+        return
+    for key, spec in (("name", policy.name), ("baseline", policy.baseline)):
+        if spec.partition(":")[0].strip() == "split":
+            problems.add(
+                ("policy", key),
+                f"{key} in [policy] is a split, and the mode {policy.mode} divides the requests already; "
+                'set mode = "live" for the experiment, or name a policy that decides by itself.',
             )
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
+from banditroute.config.address import log_file
 from banditroute.config.checks import (
     Check,
     Refused,
@@ -30,8 +31,21 @@ LATER = ("budget", "judge", "cache", "auth", "experiments")
 SECRETS = ("api_key", "apikey", "key", "token", "secret", "password")
 """Keys that would put a secret into the file."""
 
+LARGEST = 10**9
+"""What no number needs to exceed; what is computed from several of them stays finite."""
+
+MAX_DEPTH = 10
+"""How deep a parameter may nest."""
+
+EXACT = 2**53
+"""Up to here every reader of JSON reads whole numbers exactly."""
+
 _name = text(longest=200)
 _share = number(0, 1)
+_amount = number(0, LARGEST)
+_price = number(0, 10**6)
+_count = whole(0, LARGEST)
+_positive = whole(1, LARGEST)
 
 
 def _class_name(value: object) -> str:
@@ -42,7 +56,9 @@ def _class_name(value: object) -> str:
 
 
 def _model_id(value: object) -> str:
-    name: str = text(longest=200, pattern=r"\S+", shape="one word without spaces")(value)
+    name: str = text(
+        longest=200, pattern=r"[\w./:@+-]+", shape="one word of letters, digits and . _ - / : @ +"
+    )(value)
     if name == "auto" or name.startswith("auto:"):
         raise Refused('must not be "auto" or begin with "auto:", which ask the router to choose.')
     return name
@@ -72,13 +88,17 @@ def _mode(value: object) -> str:
     return result
 
 
-def _parameter(value: object) -> object:
+def _parameter(value: object, depth: int = 1) -> object:
+    if depth > MAX_DEPTH:
+        raise Refused(f"is nested more than {MAX_DEPTH} levels deep; write it flatter.")
+    if isinstance(value, list):
+        return [_parameter(entry, depth + 1) for entry in value]
+    if isinstance(value, Mapping):
+        return {key: _parameter(entry, depth + 1) for key, entry in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         raise Refused("must be a finite number.")
-    if isinstance(value, list):
-        return [_parameter(entry) for entry in value]
-    if isinstance(value, Mapping):
-        return {key: _parameter(entry) for key, entry in value.items()}
+    if isinstance(value, int) and abs(value) > EXACT:
+        raise Refused(f"must be a number of at most {EXACT:,}, not {shown(value)}.")
     if not isinstance(value, str | bool | int | float):
         raise Refused("must be a number, text, true or false, a list or a table.")
     return value
@@ -86,7 +106,7 @@ def _parameter(value: object) -> object:
 
 def _params(value: object) -> dict[str, object]:
     params: dict[str, object] = table(_parameter)(value)
-    for name, check in (("max_tokens", whole(1)), ("temperature", number(0, 2)), ("top_p", _share)):
+    for name, check in (("max_tokens", _positive), ("temperature", number(0, 2)), ("top_p", _share)):
         if name in params:
             try:
                 params[name] = check(params[name])
@@ -107,37 +127,37 @@ def _numeric(value: object) -> dict[str, tuple[float, float]]:
     scaled = {}
     for name, entry in value.items():
         try:
-            parts = table(number(-math.inf), ("center", "scale"))(entry)
-            scale = number(0, above=True)(parts.get("scale", 1.0))
+            parts = table(number(-LARGEST, LARGEST), ("center", "scale"))(entry)
+            scale = number(1e-9, LARGEST)(parts.get("scale", 1.0))
         except Refused as refusal:
             raise Refused(f'entry "{name}" {refusal}', (name, *refusal.at)) from None
         scaled[name] = (parts.get("center", 0.0), scale)
     return scaled
 
 
+def _host(value: object) -> str:
+    host: str = _name(value)
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise Refused(f"must be an address or the name of a host, not {shown(host)}.") from None
+    return host
+
+
 def _store_url(value: object) -> str:
     url: str = text()(value)
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        raise Refused(f'must be a database url like "sqlite:///banditroute.db", not {shown(url)}.')
-    if ":" in rest.rpartition("@")[0] and type(value) is str:
-        raise Refused(
-            "holds a password; leave it out of the file and put the whole url into the environment variable "
-            "BANDITROUTE_STORE__URL."
-        )
-    if scheme.startswith("sqlite") and rest.lstrip("/") == "":
-        raise Refused('names no file; write "sqlite:///banditroute.db".')
+    log_file(url)
     return url
 
 
 SECTIONS: dict[str, dict[str, Check]] = {
-    "server": {"host": _name, "port": whole(1, 65_535)},
-    "store": {"url": _store_url, "prompts": flag(), "snapshot_every": whole(1)},
+    "server": {"host": _host, "port": whole(1, 65_535)},
+    "store": {"url": _store_url, "prompts": flag(), "snapshot_every": _positive},
     "reward": {
-        "quality": number(),
-        "usd": number(),
-        "second": number(),
-        "ttft_second": number(),
+        "quality": _amount,
+        "usd": _amount,
+        "second": _amount,
+        "ttft_second": _amount,
         "error_quality": _share,
     },
     "policy": {
@@ -145,10 +165,10 @@ SECTIONS: dict[str, dict[str, Check]] = {
         "mode": _mode,
         "baseline": _name,
         "floor": _share,
-        "horizon": whole(1),
+        "horizon": whole(1, 10**12),
         "min_quality_probability": _share,
         "prior_quality": _share,
-        "half_life_days": table(number(0, above=True, finite=False), FACTORS),
+        "half_life_days": table(number(1e-3, 10**6), FACTORS),
     },
     "classify": {
         "method": one_of("keywords", "complexity"),
@@ -175,10 +195,10 @@ ENTRIES: dict[str, dict[str, Check]] = {
         "upstream_name": _name,
         "tier": _name,
         "group": _name,
-        "usd_per_million_input": number(),
-        "usd_per_million_output": number(),
-        "usd_per_request": number(),
-        "context_window": whole(1),
+        "usd_per_million_input": _price,
+        "usd_per_million_output": _price,
+        "usd_per_request": _price,
+        "context_window": _positive,
         "capabilities": many(_name),
         "tags": many(_name),
         "family": _name,
@@ -196,8 +216,8 @@ ENTRIES: dict[str, dict[str, Check]] = {
         "pattern": regular_expression(),
         "keywords": many(_name),
         "classes": many(_name),
-        "min_tokens": whole(0),
-        "max_tokens": whole(0),
+        "min_tokens": _count,
+        "max_tokens": _count,
         "tags": table(text()),
         "user_tiers": many(_name),
         "model": _name,

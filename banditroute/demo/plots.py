@@ -65,6 +65,7 @@ def _gains(axes: Axes, board: Scoreboard, learned: Choices, others: Sequence[Cho
         f"Reward gained over the best static rule ({base.policy}); the others in grey", fontsize=9.5
     )
     axes.set_xlabel("requests")
+    axes.set_ylabel("reward, summed")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlim(0, n)
 
@@ -77,9 +78,9 @@ def _shares(axes: Axes, board: Scoreboard, learned: Choices) -> None:
     layers = [_trailing(chosen[:, a].astype(np.float64), window)[x - window] for a in range(k)]
     axes.stackplot(x, layers, colors=MODELS[:k], linewidth=0.6, edgecolor="white")
     top = 0.0
-    for name, layer in zip(board.models, layers, strict=True):
+    for name, layer, colour in zip(board.models, layers, MODELS, strict=False):
         if layer[-1] > 0.04:  # thinner ones have no room for a name
-            _name_at_end(axes, n, top + layer[-1] / 2, name, MUTED)
+            _name_at_end(axes, n, top + layer[-1] / 2, name, colour)
         top += layer[-1]
     axes.set_title(f"Models that {learned.policy} chose", fontsize=9.5)
     axes.set_xlabel("requests")

@@ -23,12 +23,20 @@ FACTORS: tuple[Literal["quality", "usd", "seconds", "output_tokens"], ...] = (
 )
 """What a log says about the answer of one model to one request."""
 
+LARGEST = 10**9
+"""What no cell needs to exceed; what is computed from several of them stays finite."""
+
+LATEST = 10**11
+"""The same for times, in seconds since the epoch: milliseconds are beyond it."""
+
+_AMOUNT = (f"a number from 0 to {LARGEST:,}", f"{{0}} < 0 OR {{0}} > {LARGEST}")
+
 NUMBERS = {
     "quality": ("a number in [0, 1]", "{0} < 0 OR {0} > 1"),
-    "usd": ("a number of at least 0", "{0} < 0"),
-    "seconds": ("a number of at least 0", "{0} < 0"),
-    "output_tokens": ("a number of at least 0", "{0} < 0"),
-    "input_tokens": ("a number of at least 0", "{0} < 0"),
+    "usd": _AMOUNT,
+    "seconds": _AMOUNT,
+    "output_tokens": _AMOUNT,
+    "input_tokens": _AMOUNT,
     "propensity": ("a probability in (0, 1]", "{0} <= 0 OR {0} > 1"),
 }
 """Numeric columns: what each must be, and the SQL condition under which it is not."""
@@ -105,15 +113,16 @@ def check_rows(connection: DuckDBPyConnection, found: Mapping[str, str], feature
     if "at" in found:
         _refuse(
             connection,
-            "decided_at IS NULL",
+            f"decided_at IS NULL OR bad_decided_at IS NOT NULL OR abs(decided_at) > {LATEST}",
             f"a {found['at']} that is no time",
-            "coalesce(bad_decided_at, 'nothing')",
+            "coalesce(bad_decided_at, CAST(decided_at AS VARCHAR), 'nothing')",
             "write ISO 8601 or seconds since the epoch in every row, or leave the column out",
         )
     for name, column in zip(features, feature_names(features), strict=True):
-        shown = f"coalesce(bad_{column}, 'nothing')"
-        _refuse(connection, f"{column} IS NULL OR bad_{column} IS NOT NULL", f"no number in {name}", shown,
-                "a feature must be a finite number in every row")  # fmt: skip
+        wrong = f"{column} IS NULL OR bad_{column} IS NOT NULL OR abs({column}) > {LARGEST}"
+        shown = f"coalesce(bad_{column}, CAST({column} AS VARCHAR), 'nothing')"
+        _refuse(connection, wrong, f"no number in {name}", shown,
+                f"a feature must be a number of at most {LARGEST:,} in every row")  # fmt: skip
     double = _rows(
         connection,
         "SELECT request_id, model, count(*) FROM outcomes GROUP BY ALL HAVING count(*) > 1 ORDER BY min(row)",

@@ -35,6 +35,10 @@ def parse_names(text: str, option: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+LARGEST = 1e9
+"""The largest weight, as in a configuration."""
+
+
 def parse_weights(given: Weights | Mapping[str, object] | None, default: Weights) -> Weights:
     """The weights to score with. What a mapping does not name keeps its default."""
     if given is None:
@@ -49,8 +53,6 @@ def parse_weights(given: Weights | Mapping[str, object] | None, default: Weights
         raise LogError(
             "A log has no time to first token, so it cannot be weighed in a replay; set ttft_second to 0."
         )
-    if not any(getattr(weights, name) for name in WEIGHTS):
-        raise LogError("All weights are 0, so every model is worth the same; give at least quality=1.")
     return weights
 
 
@@ -61,10 +63,10 @@ def _weight(name: str, value: object) -> float:
         )
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not (math.isfinite(number) and number >= 0):
+    if not 0 <= number <= LARGEST:
         raise LogError(
-            f"The weight {name}={value} is not a finite number of at least 0; write {name}=1, say."
+            f"The weight {name}={value} is not a number from 0 to {LARGEST:,.0f}; write {name}=1, say."
         )
     return number

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from banditroute.errors import LogError
+from banditroute.offline.findings import Findings, PolicyResult
 from banditroute.offline.logs import Floats
-from banditroute.offline.result import PolicyResult, SimulationResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def draw(result: SimulationResult, path: str | Path | None = None) -> Figure:
+def draw(result: Findings, path: str | Path | None = None) -> Figure:
     """The figure of a result; saved where `path` says (PNG, SVG, PDF by its extension)."""
     try:
         import matplotlib as mpl
@@ -79,7 +79,7 @@ def _save(figure: Figure, path: str | Path) -> None:
         raise LogError(f"The plot cannot be written to {path}: {error}.") from error
 
 
-def _headline(result: SimulationResult) -> str:
+def _headline(result: Findings) -> str:
     weights = result.weights
     parts = [
         name if weight == 1 else f"{weight:g} × {name}"
@@ -92,7 +92,7 @@ def _headline(result: SimulationResult) -> str:
     )
 
 
-def _regret_panel(axes: Axes, result: SimulationResult) -> list[str]:
+def _regret_panel(axes: Axes, result: Findings) -> list[str]:
     """Learners in colour with their bands, rules muted, each labelled at its end.
 
     Rules too bad for the scale leave the chart; they are returned with their regret at the end.
@@ -137,7 +137,7 @@ def _regret_panel(axes: Axes, result: SimulationResult) -> list[str]:
     return beyond
 
 
-def _share_panel(axes: Axes, result: SimulationResult, policy: PolicyResult) -> None:
+def _share_panel(axes: Axes, result: Findings, policy: PolicyResult) -> None:
     """Which models one learner chose as it went, averaged over seeds, as stacked shares."""
     counts = np.sum([trace.chosen for trace in policy.traces], axis=0)
     groups = np.array_split(np.arange(len(counts)), min(BINS, len(counts)))

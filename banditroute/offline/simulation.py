@@ -12,13 +12,15 @@ import numpy as np
 from banditroute.config.settings import Settings
 from banditroute.core.base import Policy
 from banditroute.errors import LogError
+from banditroute.offline.admission import left_out, require_full_information, scoring_weights
 from banditroute.offline.catalogue import contexts, log_settings
+from banditroute.offline.findings import REGRET_AGAINST, PolicyResult, Trace
 from banditroute.offline.logs import Floats, Ints, Log, read_log
-from banditroute.offline.options import parse_pairs, parse_weights
+from banditroute.offline.options import WEIGHTS, parse_pairs, parse_weights
 from banditroute.offline.oracles import ORACLES, rewards
 from banditroute.offline.order import request_order
 from banditroute.offline.replay import Run, reads_text, replay
-from banditroute.offline.result import REGRET_AGAINST, PolicyResult, SimulationResult, Trace
+from banditroute.offline.result import SimulationResult
 from banditroute.policies import get_policy
 from banditroute.types import Context, Weights
 
@@ -63,20 +65,23 @@ def simulate(
     """Replays a full-information log under every policy, the same requests in the same order for each.
 
     Without `policies`: the learners, every static rule the log allows, and each model alone. The
-    hindsight oracles are always there. `weights` that are not named keep the configured value.
+    hindsight oracles are always there. `weights` that are not named keep the configured value, or are
+    0 where the log lacks the factor; the notes of the result say so.
     Each seed shuffles the requests, unless the log has times. The figures do not depend on `jobs`,
     the number of processes (all cores by default). Raises LogError where the log cannot answer.
     """
     base = settings or Settings()
-    scored = parse_weights(weights, base.reward.weights)
+    wished = parse_weights(weights, base.reward.weights)
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 10_000:
         raise LogError(f"The number of seeds is {seeds}; write a whole number from 1 to 10000.")
     if not isinstance(log, Log):
         wanted = parse_pairs(where, "--where") if isinstance(where, str) else where
         log = read_log(log, columns=columns, where=wanted, features=features)
-    require_full_information(log, scored)
+    require_full_information(log)
+    named = () if weights is None else weights if isinstance(weights, Mapping) else WEIGHTS
+    scored, unscored = scoring_weights(log, wished, named)
     bench = _bench(log, base, scored)
-    names, notes = (list(dict.fromkeys(policies)), []) if policies else _default_policies(log)
+    names, unplayed = (list(dict.fromkeys(policies)), []) if policies else _default_policies(log)
     chosen = {name: get_policy(name, bench.settings) for name in names}
     results = _run(bench, chosen, seeds, jobs, progress)
     results.sort(key=lambda result: not result.learns)
@@ -93,37 +98,8 @@ def simulate(
         seeds=seeds,
         policies=(*results, *(_oracle(name, bench, seeds) for name in ORACLES)),
         checkpoints=bench.checkpoints.astype(np.float64),
-        notes=notes,
+        notes=[*unscored, *left_out(log, base), *unplayed],
     )
-
-
-def require_full_information(log: Log, weights: Weights) -> None:
-    """Refuses a log that cannot say what another model would have given, or lacks a weighed factor."""
-    if log.kind == "logged":
-        raise LogError(
-            "This log has one row per request, with its propensity: logged decisions. Off-policy evaluation "
-            "answers what another policy would have earned there, and simulate does not do it yet; give it "
-            "a log with a row for every model of every request."
-        )
-    if log.kind == "observational":
-        raise LogError(
-            "This log has one row per request and no propensity, so it does not tell what another model "
-            "would have given: what was chosen and how well it went may share a cause. Give simulate a log "
-            "with a row for every model of every request."
-        )
-    for name, weight, values in (
-        ("quality", weights.quality, log.quality),
-        ("usd", weights.usd, log.usd),
-        ("seconds", weights.second, log.seconds),
-    ):
-        absent = int(np.isnan(values).sum())
-        if weight and absent:
-            key = "second" if name == "seconds" else name
-            where = "the log has no such column" if absent == values.size else f"{absent:,} rows have none"
-            raise LogError(
-                f"The weights price {name}, but {where}: name the column with --columns {name}=COLUMN, "
-                f"fill it in, or set --weights {key}=0."
-            )
 
 
 def _bench(log: Log, base: Settings, weights: Weights) -> Bench:

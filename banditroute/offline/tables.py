@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from banditroute.offline.result import SimulationResult
+from banditroute.offline.findings import Findings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 COLUMNS = ("policy", "reward", "± se", "quality", "USD / 1,000", "seconds", "regret", "± se", "mostly")
 
 
-def rows(result: SimulationResult) -> list[tuple[str, list[str]]]:
+def rows(result: Findings) -> list[tuple[str, list[str]]]:
     """Each policy as (kind, cells): kind is `learns`, `static` or `hindsight`."""
     found = []
     for row, policy in zip(result.to_dict()["policies"], result.policies, strict=True):
@@ -37,7 +37,7 @@ def rows(result: SimulationResult) -> list[tuple[str, list[str]]]:
     return found
 
 
-def caption(result: SimulationResult) -> str:
+def caption(result: Findings) -> str:
     """What the figures are, in one line, and what was left out."""
     order = "in time order" if result.log["order"] == "time" else "shuffled by each seed"
     seeds = f"{result.seeds} seed{'s' * (result.seeds > 1)}"
@@ -52,7 +52,7 @@ def caption(result: SimulationResult) -> str:
     return "\n".join([line, *result.notes])
 
 
-def terminal_table(result: SimulationResult) -> Table:
+def terminal_table(result: Findings) -> Table:
     """A rich table: learners first, static rules, oracles dimmed."""
     from rich.table import Table
 
@@ -74,7 +74,7 @@ def terminal_table(result: SimulationResult) -> Table:
     return table
 
 
-def html_table(result: SimulationResult) -> str:
+def html_table(result: Findings) -> str:
     """The same table for a notebook."""
     shown = [position for position in range(len(COLUMNS)) if _used(result, position)]
     head = "".join(f"<th>{html.escape(COLUMNS[position])}</th>" for position in shown)
@@ -89,7 +89,7 @@ def html_table(result: SimulationResult) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p><small>{note}</small></p>"
 
 
-def _used(result: SimulationResult, position: int) -> bool:
+def _used(result: Findings, position: int) -> bool:
     """Whether a column says anything: factors that the log lacks are not shown."""
     return any(cells[position] for _, cells in rows(result))
 

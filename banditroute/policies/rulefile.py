@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from banditroute.config.checks import Refused, nearest
 from banditroute.config.lines import key_lines
+from banditroute.config.parse import parse_toml
 from banditroute.config.problems import Problems
 from banditroute.config.schema import ENTRIES
 from banditroute.config.settings import Rule, Settings
@@ -20,9 +20,9 @@ def read_rules(path: Path, settings: Settings) -> tuple[tuple[Rule, ...], str]:
     """The rules of a file, and the policy that chooses among the models that they leave."""
     try:
         content = path.read_text(encoding="utf-8")
-        document = tomllib.loads(content)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} cannot be read as TOML: {problem}") from None
+    document = parse_toml(content, path)
     problems = Problems(str(path), key_lines(content), {})
     for key in document.keys() - {"choose", "rules"}:
         problems.add((key,), f'there is no key "{key}" in a rules file; {nearest(key, ("choose", "rules"))}')

@@ -8,6 +8,7 @@ holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,10 @@ from banditroute.types import Context, Decision
 
 CANARY = "canary"
 """The variant that the learner serves under a canary."""
+
+_NAMES_A_FILE = re.compile(r"rules\s*:")
+"""A rules file anywhere in a policy's name: the parts of a split are policies too, and white space before
+a colon means nothing to those that read it."""
 
 _NONE: Mapping[str, object] = {}
 
@@ -136,7 +141,7 @@ class Chooser:
 
     def _policy_for(self, named: str | None) -> Policy:
         """The policy that a spec names; None is the configured one, under a canary split by unit."""
-        if named is not None and "rules:" in named:
+        if named is not None and _NAMES_A_FILE.search(named):
             raise RequestError(
                 "A request cannot name a rules file; set it as [policy] name in the configuration.",
                 param="policy",

@@ -17,7 +17,8 @@ from banditroute.routing.choose import Chooser, Draft
 from banditroute.routing.fields import FeedbackFields, RouteFields
 from banditroute.routing.follow import Follower, Progress
 from banditroute.routing.identity import Identities
-from banditroute.store import Receipt, Record, Store, open_store
+from banditroute.routing.wording import quoted
+from banditroute.store import Entry, Receipt, Record, Store, open_store
 from banditroute.store.acknowledgement import Acknowledgement
 from banditroute.types import Decision
 
@@ -66,26 +67,23 @@ class Engine:
     def append(self, made: Sequence[tuple[Draft, Decision]]) -> Acknowledgement[None]:
         """Makes decisions durable."""
         texts = {decision.id: draft.texts for draft, decision in made if draft.texts}
-        return self.store.append_decisions([decision for _, decision in made], texts=texts or None)
+        durable = self.store.append_decisions([decision for _, decision in made], texts=texts or None)
+        durable.add_done_callback(self.follower.written)
+        return durable
 
     def report(
         self, items: Sequence[FeedbackFields], *, key: str | None = None, principal: str = ""
     ) -> Acknowledgement[Receipt]:
         """Makes a list of feedback durable, as a whole or not at all."""
         at = time.time()
-        outcomes = [fact for item in items for fact in intake.outcomes(item, at=at, principal=principal)]
-        key = _one_key(items, key)
-        texts: dict[str, dict[str, str]] = {}
-        for item in items if self._keeps_texts else ():
-            texts.setdefault(intake.decision_id(item), {}).update(intake.texts(item))
-        receipt = self.store.append_outcomes(
-            outcomes,
+        _check_keys(items, key)
+        receipt = self.store.append_list(
+            [self._entry(item, at, principal) for item in items],
             idempotency_key=key,
             digest=None if key is None else _digest(items),
             principal=principal,
-            texts=texts or None,
         )
-        receipt.add_done_callback(self._nudge)
+        receipt.add_done_callback(self._reported)
         return receipt
 
     def record(self, decision_id: str) -> Record:
@@ -93,7 +91,8 @@ class Engine:
         record = self.store.record(decision_id)
         if record is None:
             raise UnknownDecision(
-                f"There is no decision {decision_id!r}; send the decision_id that the routing reply gave.",
+                f"There is no decision {quoted(decision_id)}; "
+                "send the decision_id that the routing reply gave.",
                 param="decision_id",
             )
         return record
@@ -105,7 +104,17 @@ class Engine:
         finally:
             self.store.close()
 
-    def _nudge(self, _: Future[Receipt]) -> None:
+    def _entry(self, item: FeedbackFields, at: float, principal: str) -> Entry:
+        key = item.idempotency_key
+        return Entry(
+            intake.outcomes(item, at=at, principal=principal),
+            {intake.decision_id(item): intake.texts(item)} if self._keeps_texts else {},
+            key,
+            None if key is None else _digest([item]),
+        )
+
+    def _reported(self, done: Future[Receipt]) -> None:
+        self.follower.written(done)
         self.follower.nudge()
 
 
@@ -114,17 +123,13 @@ def opened_store(settings: Settings) -> Store:
     return open_store(settings.store.url, base=settings.path.parent if settings.path else None)
 
 
-def _one_key(items: Sequence[FeedbackFields], header: str | None) -> str | None:
-    """The idempotency key of a whole request: the header's, or else its objects' keys taken together."""
-    own = [item.idempotency_key for item in items if item.idempotency_key is not None]
-    if header is not None and len(items) == 1 and own and own[0] != header:
+def _check_keys(items: Sequence[FeedbackFields], header: str | None) -> None:
+    """Refuses two keys for one object; in a list, the header's is the list's, and each object has its own."""
+    if header is not None and len(items) == 1 and items[0].idempotency_key not in (None, header):
         raise RequestError(
             "The Idempotency-Key header and idempotency_key differ; send one of them.",
             param="idempotency_key",
         )
-    if header is not None or len(own) <= 1:
-        return header if header is not None else next(iter(own), None)
-    return "list:" + hashlib.blake2b(msgspec.json.encode(own), digest_size=16).hexdigest()
 
 
 def _digest(items: Sequence[FeedbackFields]) -> str:

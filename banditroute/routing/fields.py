@@ -15,6 +15,11 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Number = Annotated[float, Meta(ge=-1e9, le=1e9)]
 Text = Annotated[str, Meta(min_length=1)]
+Label = Annotated[str, Meta(max_length=200)]
+Tags = Annotated[dict[Name, Label], Meta(max_length=100)]
+Features = Annotated[dict[Name, Number], Meta(max_length=100)]
+Models = Annotated[list[Name], Meta(max_length=1_000)]
+Needs = Annotated[list[Name], Meta(max_length=100)]
 
 
 class Part(Struct, frozen=True):
@@ -43,9 +48,9 @@ class WeightFields(Struct, frozen=True, forbid_unknown_fields=True):
 class LimitFields(Struct, frozen=True, forbid_unknown_fields=True):
     """Hard limits of this request. `require` takes capabilities and tags."""
 
-    allow: list[Name] | None = None
-    deny: list[Name] | None = None
-    require: list[Name] | None = None
+    allow: Models | None = None
+    deny: Models | None = None
+    require: Needs | None = None
     max_usd: Amount | None = None
     max_seconds: Amount | None = None
     max_ttft_seconds: Amount | None = None
@@ -63,14 +68,14 @@ class RouteFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     tier: Name | None = None
     json_output: bool | None = None
     model: Name | None = None
-    features: dict[Name, Number] | None = None
+    features: Features | None = None
     unit: Name | None = None
     session_id: Name | None = None
     user_tier: Name | None = None
     weights: WeightFields | None = None
     limits: LimitFields | None = None
     policy: Name | None = None
-    tags: dict[Name, str] | None = None
+    tags: Tags | None = None
     dry_run: bool | None = None
 
 
@@ -86,6 +91,7 @@ Retractable = Literal[
     "output_tokens",
     "error",
 ]
+Retractions = Annotated[list[Retractable], Meta(max_length=100)]
 
 
 class FeedbackFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,4 +115,4 @@ class FeedbackFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     response: str | None = None
     messages: list[Message] | None = None
     idempotency_key: Name | None = None
-    retract: list[Retractable] | None = None
+    retract: Retractions | None = None

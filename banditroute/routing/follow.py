@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from typing import Any
 
 from banditroute.config.settings import Settings
 from banditroute.core.decide import State, initial_state, learn
 from banditroute.core.fold import observations
 from banditroute.core.snapshot import dump_state, fingerprint, load_state
+from banditroute.errors import StoreError
 from banditroute.store.base import Changes, Snapshot, Store
 
 PAGE = 2_000
@@ -56,11 +58,23 @@ def fold_up_to(
 
 
 def stored_state(store: Store, settings: Settings) -> State | None:
-    """The state of the last snapshot; None where there is none that these settings can read."""
+    """The state of the last snapshot; None where there is none that these settings can read.
+
+    A damaged one is told and passed over: it is a cache, and the log holds everything.
+    """
     snapshot = store.load_snapshot()
     if snapshot is None or snapshot.fingerprint != fingerprint(settings):
         return None
-    return load_state(snapshot.payload, settings)
+    try:
+        return load_state(snapshot.payload, settings)
+    except Exception as error:  # noqa: BLE001 (broken bytes break the reading in any way)
+        _log.warning(
+            "The snapshot at event %s is damaged (%s: %s) and not used; the log is folded from the start.",
+            snapshot.seq,
+            type(error).__name__,
+            error,
+        )
+        return None
 
 
 def save_state(store: Store, settings: Settings, state: State) -> None:
@@ -80,6 +94,7 @@ class Follower:
         self._waiting: list[tuple[int, Future[State]]] = []
         self._waiting_lock = threading.Lock()
         self.failure: Exception | None = None
+        self.unwritten: StoreError | None = None
         known = stored_state(store, settings)
         self._saved = 0 if known is None else known.seq
         if known is None:
@@ -93,6 +108,14 @@ class Follower:
     def nudge(self) -> None:
         """Says that something was appended."""
         self._news.set()
+
+    def written(self, done: Future[Any]) -> None:
+        """Hears how a write of others ended, and remembers the last failure until a write succeeds."""
+        error = done.exception()
+        if error is None:
+            self.unwritten = None
+        elif isinstance(error, StoreError):
+            self.unwritten = error
 
     def folded(self, seq: int) -> Future[State]:
         """A future of the first state that holds event `seq`; cancel it to stop waiting."""
@@ -117,13 +140,16 @@ class Follower:
             return self.state
 
     def close(self) -> None:
-        """Folds what is left, saves a snapshot and ends the thread."""
+        """Folds what is left, saves a snapshot where the log can be written, and ends the thread."""
         self._closing.set()
         self._news.set()
         self._thread.join()
-        self.catch_up()
-        if self.state.seq > self._saved:
-            self._save()
+        try:
+            self.catch_up()
+            if self.state.seq > self._saved:
+                self._save()
+        except StoreError as error:  # a snapshot is a cache: nothing is lost
+            _log.warning("No snapshot was saved, so the next start folds more of the event log: %s", error)
 
     def _save(self) -> None:
         state = self.state
@@ -140,6 +166,8 @@ class Follower:
             try:
                 self.catch_up()
                 self.failure = None
+                if self.unwritten is not None:
+                    self._try_to_write()
             except Exception as error:  # noqa: BLE001 (serving goes on by the last state, /readyz tells)
                 if self.failure is None:
                     _log.exception("Outcomes could not be folded; trying again.")
@@ -147,6 +175,16 @@ class Follower:
                 self._closing.wait(POLL_SECONDS)
             if not self._waiting:
                 self._closing.wait(min(REST * (time.perf_counter() - started), LONGEST_REST))
+
+    def _try_to_write(self) -> None:
+        """Finds out whether the log can be written again; a service that is not ready may be sent
+        nothing that would tell."""
+        try:
+            with self._folding:
+                self._save()
+            self.unwritten = None
+        except StoreError as error:
+            self.unwritten = error
 
     def _release(self) -> None:
         state = self.state

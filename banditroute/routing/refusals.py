@@ -17,7 +17,7 @@ from banditroute.routing.fields import (
     RouteFields,
     WeightFields,
 )
-from banditroute.routing.wording import suggestion
+from banditroute.routing.wording import LONGEST, cut, suggestion
 
 MAX_FEEDBACK = 10_000
 """How many objects one feedback list may hold."""
@@ -28,6 +28,11 @@ Kind = type[RouteFields] | type[FeedbackFields]
 _ROUTE_BODY = 'a JSON object such as {"request_class": "code"}'
 _FEEDBACK_BODY = 'a JSON object such as {"decision_id": "…", "quality": 0.9}, or a list of them'
 
+_MOST_NAMES = 5
+"""How many unknown fields are named; the rest are counted."""
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 _route_decoder = msgspec.json.Decoder(RouteFields)
 _feedback_decoder = msgspec.json.Decoder(FeedbackFields | list[FeedbackFields])
 
@@ -36,7 +41,7 @@ def read_route_body(body: bytes) -> RouteFields:
     """The fields of a route request's JSON body."""
     try:
         return _route_decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise _refused_body(error, body, RouteFields, _ROUTE_BODY) from None
 
 
@@ -44,7 +49,7 @@ def read_feedback_body(body: bytes) -> list[FeedbackFields]:
     """The objects of a feedback request's JSON body, which is one object or a list."""
     try:
         fields = _feedback_decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise _refused_body(error, body, FeedbackFields, _FEEDBACK_BODY) from None
     return checked_list(fields) if isinstance(fields, list) else [fields]
 
@@ -74,9 +79,11 @@ def refusal(error: Exception, raw: object, kind: Kind) -> RequestError:
     """One sentence about fields of the right syntax with the wrong content."""
     if unknown := list(_unknown(raw, kind)):
         path, known = unknown[0]
-        names = ", ".join(f"`{path}`" for path, _ in unknown)
+        names = ", ".join(f"`{cut(path)}`" for path, _ in unknown[:_MOST_NAMES])
+        more = f" and {len(unknown) - _MOST_NAMES:,} more" if len(unknown) > _MOST_NAMES else ""
         noun = "Unknown field" if len(unknown) == 1 else "Unknown fields"
-        return RequestError(f"{noun} {names}; {suggestion(path.rpartition('.')[2], known)}", param=path)
+        meant = suggestion(path.rpartition(".")[2], known)
+        return RequestError(f"{noun} {names}{more}; {meant}", param=cut(path))
     complaint, _, place = str(error).partition(" - at ")
     path = place.removeprefix("`key` in ").strip("`").lstrip("$.")
     if place.startswith("`key`"):
@@ -84,15 +91,19 @@ def refusal(error: Exception, raw: object, kind: Kind) -> RequestError:
     if path.endswith("[...]"):
         path = _odd_entry(raw, path.removesuffix("[...]"), kind)
     wanted = _wanted(complaint, re.sub(r".*[.\]]|\[\d+$", "", re.sub(r"\[\d+\]$", "", path)))
-    subject = f"`{path}`" if path else "The body"
-    return RequestError(f"{subject} must be {wanted}, not {_shown(_at(raw, path))}.", param=path or None)
+    subject = f"`{cut(path)}`" if path else "The body"
+    return RequestError(f"{subject} must be {wanted}, not {_shown(_at(raw, path))}.", param=cut(path) or None)
 
 
 def _refused_body(error: Exception, body: bytes, kind: Kind, wanted: str) -> RequestError:
     if not body.strip():
         return RequestError(f"The body is empty; send {wanted}.")
     try:
+        if isinstance(error, RecursionError):
+            raise error
         raw = msgspec.json.decode(body)
+    except RecursionError:
+        return InvalidJson("The body is nested too deeply; send lists and objects of a few levels.")
     except (msgspec.MsgspecError, UnicodeDecodeError) as broken:
         if re.search(rb"[:,\[]\s*[-+]?(NaN|Infinity)\b", body) or "out of range" in str(broken):
             return InvalidJson("The body holds a number that is not finite; send finite numbers.")
@@ -135,7 +146,7 @@ def _wanted(complaint: str, field: str) -> str:
         return 'a number from 0 to 1, true, false, "up" or "down"'
     if field == "source":
         return f"one of {', '.join(get_args(FeedbackSource))}"
-    if field == "retract":
+    if field == "retract" and not complaint.startswith("Expected `array"):
         return f"one of {', '.join(get_args(Retractable))}"
     expected = re.match(r"Expected `([^`]*)`(?: (?:of length )?(>=|<=) (\S+))?", complaint)
     if expected is None:
@@ -146,8 +157,13 @@ def _wanted(complaint: str, field: str) -> str:
         return words
     bound = "at least" if expected[2] == ">=" else "at most"
     number = float(expected[3])
-    unit = "" if "of length" not in complaint else " character" if number == 1 else " characters"
+    unit = _unit(kinds, number) if "of length" in complaint else ""
     return f"{words} of {bound} {number:,.0f}{unit}"
+
+
+def _unit(kinds: list[str], number: float) -> str:
+    one, more = ("character", "characters") if "str" in kinds else ("entry", "entries")
+    return f" {one if number == 1 else more}"
 
 
 def _odd_entry(raw: object, path: str, kind: Kind) -> str:
@@ -174,10 +190,9 @@ def _at(raw: Any, path: str) -> object:
 def _shown(value: object) -> str:
     """A value as it may be repeated to the caller: short."""
     if isinstance(value, str):
-        return repr(value) if len(value) <= 60 else f"a text of {len(value):,} characters"
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, list | tuple):
-        return "a list"
+        return repr(value) if len(value) <= LONGEST else f"a text of {len(value):,} characters"
+    if isinstance(value, Mapping | list | tuple):
+        noun = "an object" if isinstance(value, Mapping) else "a list"
+        return noun if len(value) <= LONGEST else f"{noun} of {len(value):,} entries"
     words = {None: "null", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)[:60]
+    return words[value] if value is None or isinstance(value, bool) else cut(str(value))

@@ -123,10 +123,12 @@ def _add_health(app: FastAPI, router: AsyncRouter) -> None:
 
     @app.get(
         "/readyz",
-        summary="Can it serve, and does it learn?",
+        summary="Can it serve and write, and does it learn?",
         openapi_extra=contract.answers(StatusReply, 503),
     )
     async def readyz() -> Response:
+        if router.unwritten is not None:
+            raise StoreError(f"The last write failed, trying again: {router.unwritten}")
         if router.failure is not None:
             raise StoreError(f"Outcomes cannot be folded at the moment ({router.failure}); trying again.")
         return _json(StatusReply("ready", router.state.seq))

@@ -42,8 +42,8 @@ def reference(kind: type) -> Schema:
 
 
 def answers(reply: type, *refusals: int) -> Schema:
-    """`openapi_extra` of a route: its answer, and the statuses it may refuse with."""
-    errors = {str(status): _content(ErrorReply, _REFUSALS[status]) for status in refusals}
+    """`openapi_extra` of a route: its answer, and the statuses it may refuse with besides 403."""
+    errors = {str(status): _content(ErrorReply, _REFUSALS[status]) for status in sorted((*refusals, 403))}
     return {"responses": {"200": _content(reply, "Done."), **errors}}
 
 
@@ -64,14 +64,15 @@ IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "As `idempotency_key` in the body: the same key again stores nothing.",
+    "description": "As `idempotency_key` in the body, for the whole body: the same key again stores nothing.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
 }
 
 _REFUSALS = {
     400: "The body is not JSON.",
+    403: "The request was sent by a web page of another host.",
     404: "There is no such decision.",
-    409: "The idempotency key came before with another body.",
+    409: "An idempotency key came before, or comes twice, with another content.",
     413: "The body is too long.",
     422: "The request is refused; the message says which field and what to send instead.",
     503: "The event log cannot be read or written; nothing was acknowledged.",

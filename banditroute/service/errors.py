@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from banditroute.errors import BanditrouteError, NoEligibleModel, RequestError
+from banditroute.routing.wording import cut
 from banditroute.service.replies import ErrorBody, ErrorReply, encode
 from banditroute.types import Exclusion
 
@@ -43,7 +44,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def by_the_framework(request: Request, error: HTTPException) -> Response:
-        place = f"{request.method} {request.url.path}"
+        place = cut(f"{request.method} {request.url.path}")
         message, code = f"{place} failed: {error.detail}.", "http_error"
         if error.status_code == 404:
             message, code = f"There is nothing at {place}; /docs lists what there is.", "not_found"

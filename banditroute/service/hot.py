@@ -19,6 +19,7 @@ from banditroute.errors import BanditrouteError, RequestError, TooLarge
 from banditroute.router import AsyncRouter
 from banditroute.routing.refusals import read_feedback_body, read_route_body
 from banditroute.service.errors import accident_reply, error_reply
+from banditroute.service.origin import foreign_origin
 from banditroute.service.replies import FeedbackReply, encode, route_reply
 
 MAX_BODY = 4 * 1024 * 1024
@@ -47,9 +48,14 @@ class HotApp(FastAPI):
         self.hot["POST", path] = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes hot requests on directly, everything else through FastAPI."""
-        hot = self.hot.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        await (super().__call__ if hot is None else hot)(scope, receive, send)
+        """Passes hot requests on directly, everything else through FastAPI; nothing of foreign web pages."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif foreign := foreign_origin(scope["headers"]):
+            await _answer(send, *error_reply(foreign))
+        else:
+            hot = self.hot.get((scope["method"], scope["path"]), super().__call__)
+            await hot(scope, receive, send)
 
 
 class RawRoute(APIRoute):
@@ -80,9 +86,7 @@ def raw(handler: Handler) -> ASGIApp:
         except Exception:  # noqa: BLE001 (a defect; told in the shape of every other error)
             _log.exception("A request failed.")
             status, reply = accident_reply()
-        headers = [_JSON, (b"content-length", b"%d" % len(reply))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply})
+        await _answer(send, status, reply)
 
     return app
 
@@ -106,6 +110,12 @@ def feedback_handler(router: AsyncRouter) -> Handler:
         return encode(FeedbackReply(receipt.accepted, receipt.duplicates, receipt.event_seq))
 
     return handle
+
+
+async def _answer(send: Send, status: int, reply: bytes) -> None:
+    headers = [_JSON, (b"content-length", b"%d" % len(reply))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply})
 
 
 async def _body(receive: Receive) -> bytes:

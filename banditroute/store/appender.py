@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from banditroute.errors import RequestError
 from banditroute.store import tables
-from banditroute.store.base import Snapshot
+from banditroute.store.base import Snapshot, Texts
 from banditroute.store.codec import encode
 from banditroute.store.engine import ITEM_ERRORS, WRITES, explained
 from banditroute.store.ledger import Ledger, Settled, Submission
@@ -77,15 +77,13 @@ class NewDecisions:
     """Decisions on their way into the log: their rows, and the texts to keep beside them."""
 
     rows: Sequence[tuple[object, ...]]
-    texts: Mapping[str, Mapping[str, str]]
+    texts: Texts
 
 
 Item = NewDecisions | Submission | Snapshot
 
 
-def new_decisions(
-    decisions: Sequence[Decision], texts: Mapping[str, Mapping[str, str]] | None
-) -> NewDecisions:
+def new_decisions(decisions: Sequence[Decision], texts: Texts | None) -> NewDecisions:
     """Makes the rows on the caller's thread, so that what cannot be stored is refused there."""
     return NewDecisions([_decision_row(decision) for decision in decisions], texts or {})
 
@@ -186,7 +184,7 @@ class Appender:
         """Settles lists in order, stores what is new, and yields receipts and refusals."""
         ledger = _ledger(connection, submissions)
         answers: list[object] = []
-        fresh: list[tuple[Submission, Settled]] = []
+        news: list[Settled] = []
         for submission in submissions:
             try:
                 settled = ledger.settle(submission)
@@ -194,25 +192,19 @@ class Appender:
                 answers.append(error)
                 continue
             answers.append(settled.receipt)
-            if settled.first:
-                fresh.append((submission, settled))
-        rows = [_outcome_row(outcome) for _, settled in fresh for outcome in settled.outcomes]
+            news.append(settled)
+        rows = [_outcome_row(outcome) for settled in news for outcome in settled.outcomes]
         if rows:
             self._insert_outcomes(connection, rows)
         keys = [
-            {
-                "principal": s.principal,
-                "key": s.idempotency_key,
-                "digest": s.digest,
-                "event_seq": t.receipt.event_seq,
-            }
-            for s, t in fresh
-            if s.idempotency_key is not None
+            {"principal": principal, "key": key, "digest": digest, "event_seq": event_seq}
+            for settled in news
+            for (principal, key), (digest, event_seq) in settled.keys.items()
         ]
         if keys:
             connection.execute(insert(tables.idempotency), keys)
-        for submission, _ in fresh:
-            _keep_texts(connection, submission.texts)
+        for settled in news:
+            _keep_texts(connection, settled.texts)
         return iter(answers)
 
 
@@ -226,7 +218,7 @@ def _ledger(connection: Connection, submissions: Sequence[Submission]) -> Ledger
             ledger.decisions.add(decision_id)
             if seq is not None:
                 ledger.standing[decision_id, factor, source, rater] = (value, seq)
-    for keys in _chunks({s.idempotency_key for s in submissions if s.idempotency_key is not None}):
+    for keys in _chunks(set().union(*(s.keys for s in submissions))):
         for principal, key, digest, event_seq in connection.execute(_of_key, {"keys": keys}):
             ledger.keys[principal, key] = (digest, event_seq)
     return ledger
@@ -245,7 +237,7 @@ def _chunks(values: Collection[str]) -> Iterator[list[str]]:
     return (ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK))
 
 
-def _keep_texts(connection: Connection, texts: Mapping[str, Mapping[str, str]]) -> None:
+def _keep_texts(connection: Connection, texts: Texts) -> None:
     """Stores texts, each in place of the last of its kind: they are no events, nothing is learned."""
     rows = [
         {"decision_id": decision_id, "kind": kind, "body": body}

@@ -11,8 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from banditroute.store.acknowledgement import Acknowledgement
 from banditroute.types import Decision, Outcome, Receipt
+
+Texts = Mapping[str, Mapping[str, str]]
+"""Texts to be kept beside decisions: by decision, then kind (`prompt`, `response`, …)."""
+
+
+class Entry(Struct, frozen=True):
+    """One part of a list: outcomes and texts, perhaps under an idempotency key of their own. `digest`
+    tells its content from another one under the same key; by default it is made of the content."""
+
+    outcomes: Sequence[Outcome]
+    texts: Texts = {}
+    idempotency_key: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +66,9 @@ class Store(Protocol):
     """
 
     def append_decisions(
-        self, decisions: Sequence[Decision], *, texts: Mapping[str, Mapping[str, str]] | None = None
+        self, decisions: Sequence[Decision], *, texts: Texts | None = None
     ) -> Acknowledgement[None]:
-        """Stores decisions without their prompts, as a whole or not at all; `texts` (`prompt`, …) are kept
-        beside them, by decision, then kind."""
+        """Stores decisions without their prompts, as a whole or not at all; `texts` are kept beside them."""
         ...
 
     def append_outcomes(
@@ -64,13 +78,25 @@ class Store(Protocol):
         idempotency_key: str | None = None,
         digest: str | None = None,
         principal: str = "",
-        texts: Mapping[str, Mapping[str, str]] | None = None,
+        texts: Texts | None = None,
     ) -> Acknowledgement[Receipt]:
-        """Stores a list of outcomes as a whole or not at all; `texts` are by decision, then kind.
+        """Stores outcomes and texts as `append_list` does a list of one entry."""
+        ...
 
-        Fails with UnknownDecision, or with Conflict when the principal used the idempotency key
-        before with another `digest` (by default one of the outcomes' content). The same key and
-        digest again store nothing and give the first receipt's `event_seq`.
+    def append_list(
+        self,
+        entries: Sequence[Entry],
+        *,
+        idempotency_key: str | None = None,
+        digest: str | None = None,
+        principal: str = "",
+    ) -> Acknowledgement[Receipt]:
+        """Stores a list as a whole or not at all.
+
+        Fails with UnknownDecision, or with Conflict when the principal used an idempotency key, the
+        list's or an entry's, before with another `digest` (by default one of the content), or uses it
+        twice in the list with two. What comes again under its key and digest, the list or one of its
+        entries, stores nothing and counts with the `event_seq` it had at first.
         """
         ...
 

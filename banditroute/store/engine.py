@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
-    ArgumentError,
     DataError,
     DBAPIError,
     IntegrityError,
@@ -20,6 +19,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from banditroute.config.address import log_file
+from banditroute.config.checks import Refused
 from banditroute.errors import StoreError
 from banditroute.store.tables import HEAD
 
@@ -85,12 +86,12 @@ def _way_out(message: str) -> str:
 
 def _sqlite_file(url: str, base: Path | None) -> Path:
     try:
-        address = make_url(url)
-    except ArgumentError:
-        raise StoreError(f"{url!r} is no store address: write sqlite:///file.db or memory://.") from None
-    if address.get_backend_name() != "sqlite" or not address.database or address.database == ":memory:":
-        raise StoreError(f"the store {url!r} is not supported: write sqlite:///file.db or memory://.")
-    return (base or Path()).joinpath(address.database).absolute()
+        file = log_file(url)
+    except Refused as refusal:
+        raise StoreError(f"the address of the event log {refusal}") from None
+    if file is None:
+        raise StoreError("a log in memory has no tables; open it with open_store.")
+    return (base or Path()).joinpath(file).absolute()
 
 
 def _check_place(path: Path) -> None:

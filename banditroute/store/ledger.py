@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 import msgspec
+from msgspec import Struct
 
 from banditroute.errors import Conflict, RequestError, UnknownDecision
+from banditroute.store.base import Entry, Texts
 from banditroute.types import Outcome, Receipt
 
 Fact = tuple[str, str, str, str]
@@ -22,34 +24,33 @@ Key = tuple[str, str]
 """Principal and idempotency key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """One list of outcomes as handed in, checked, waiting to be settled."""
+class Submission(Struct, frozen=True):
+    """A list as handed in, checked, waiting to be settled.
 
-    outcomes: tuple[Outcome, ...]
+    `keys` holds the digest of each idempotency key in it: that of the list, and those of its entries.
+    """
+
+    entries: tuple[Entry, ...]
     principal: str
     idempotency_key: str | None
-    digest: str
-    texts: Mapping[str, Mapping[str, str]]
-
-    @property
-    def key(self) -> Key | None:
-        """What a replay is known by; None where the sender gave no key."""
-        return None if self.idempotency_key is None else (self.principal, self.idempotency_key)
+    keys: Mapping[str, str]
 
     def decisions(self) -> set[str]:
         """The ids of all decisions it speaks of."""
-        return {outcome.decision_id for outcome in self.outcomes}.union(self.texts)
+        spoken = {outcome.decision_id for entry in self.entries for outcome in entry.outcomes}
+        for entry in self.entries:
+            spoken.update(entry.texts)
+        return spoken
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What is to be stored of a submission, and what its sender is told. `first` is False when the
-    idempotency key was seen before."""
+class Settled(Struct, frozen=True):
+    """What is to be stored of a submission, and what its sender is told. `keys` are the idempotency
+    keys that were not seen before, each with its digest and last event."""
 
     receipt: Receipt
     outcomes: tuple[Outcome, ...]
-    first: bool
+    texts: Texts
+    keys: Mapping[Key, tuple[str, int]]
 
 
 @dataclass(slots=True)
@@ -68,68 +69,108 @@ class Ledger:
 
     def settle(self, submission: Submission) -> Settled:
         """Numbers what is new. Raises UnknownDecision or Conflict, both before anything moves."""
-        key = submission.key
-        if key is not None and key in self.keys:
-            return _again(submission, *self.keys[key])
+        self._check(submission)
+        principal, whole = submission.principal, submission.idempotency_key
+        if whole is not None and (principal, whole) in self.keys:
+            count = sum(len(entry.outcomes) for entry in submission.entries)
+            return Settled(Receipt(0, count, self.keys[principal, whole][1]), (), {}, {})
+        kept: list[Outcome] = []
+        texts: dict[str, dict[str, str]] = {}
+        fresh: dict[Key, tuple[str, int]] = {}
+        count = last = 0
+        for entry in submission.entries:
+            key = entry.idempotency_key
+            count += len(entry.outcomes)
+            if key is not None and (principal, key) in self.keys:
+                last = max(last, self.keys[principal, key][1])
+                continue
+            event_seq = self._number(entry.outcomes, principal, key or whole, kept)
+            last = max(last, event_seq)
+            for decision_id, kinds in entry.texts.items():
+                texts.setdefault(decision_id, {}).update(kinds)
+            if key is not None:
+                self.keys[principal, key] = fresh[principal, key] = (submission.keys[key], event_seq)
+        if whole is not None:
+            self.keys[principal, whole] = fresh[principal, whole] = (submission.keys[whole], last)
+        return Settled(Receipt(len(kept), count - len(kept), last), tuple(kept), texts, fresh)
+
+    def _check(self, submission: Submission) -> None:
+        for key, digest in submission.keys.items():
+            if self.keys.get((submission.principal, key), (digest, 0))[0] != digest:
+                raise Conflict(
+                    "this idempotency key came before with another body: use a new key for a new request.",
+                    param="idempotency_key",
+                )
         for decision_id in sorted(submission.decisions() - self.decisions):
             raise UnknownDecision(
                 f"no decision {decision_id!r} is known: send the decision_id that the routing reply gave.",
                 param="decision_id",
             )
-        kept: list[Outcome] = []
+
+    def _number(
+        self, outcomes: Sequence[Outcome], principal: str, key: str | None, kept: list[Outcome]
+    ) -> int:
+        """Numbers the news among outcomes into `kept`; gives the event that knows all of them."""
         event_seq = 0
-        for outcome in submission.outcomes:
+        for outcome in outcomes:
             fact = (outcome.decision_id, outcome.factor, outcome.source, outcome.rater)
             value, seq = self.standing.get(fact, (None, 0))
             if outcome.value != value:
                 self.seq = seq = self.seq + 1
                 self.standing[fact] = (outcome.value, seq)
-                kept.append(_kept(outcome, seq, submission))
+                kept.append(_kept(outcome, seq, principal, key))
             event_seq = max(event_seq, seq)
-        if key is not None:
-            self.keys[key] = (submission.digest, event_seq)
-        receipt = Receipt(len(kept), len(submission.outcomes) - len(kept), event_seq)
-        return Settled(receipt, tuple(kept), first=True)
+        return event_seq
 
 
 def submit(
-    outcomes: Sequence[Outcome],
-    idempotency_key: str | None,
-    digest: str | None,
-    principal: str,
-    texts: Mapping[str, Mapping[str, str]] | None,
+    entries: Sequence[Entry], idempotency_key: str | None, digest: str | None, principal: str
 ) -> Submission:
-    """Checks a list and makes it ready to be settled; raises RequestError where a value is no number
-    or a string is no text, so that it cannot harm the others it would be written with."""
-    for outcome in outcomes:
-        if outcome.value is not None and not isfinite(outcome.value):
-            raise RequestError(
-                f"{outcome.factor} must be a finite number, got {outcome.value}.", param="value"
-            )
-    handed = {decision_id: dict(kinds) for decision_id, kinds in texts.items()} if texts else {}
+    """Checks a list and makes it ready to be settled; raises RequestError where a value is no number,
+    a string is no text or a key is given twice, so that it cannot harm the others it would be
+    written with."""
+    for entry in entries:
+        for outcome in entry.outcomes:
+            if outcome.value is not None and not isfinite(outcome.value):
+                raise RequestError(
+                    f"{outcome.factor} must be a finite number, got {outcome.value}.", param="value"
+                )
     try:
-        msgspec.json.encode((outcomes, handed, principal, idempotency_key))
+        msgspec.json.encode((entries, principal, idempotency_key))
     except UnicodeEncodeError as error:
         raise RequestError("a text holds half a character (a lone surrogate): send valid Unicode.") from error
-    if idempotency_key is not None and digest is None:
-        told = [
-            (o.decision_id, o.factor, o.value, o.source, o.rater, o.principal, o.weight) for o in outcomes
-        ]
-        digest = hashlib.sha256(msgspec.json.encode((told, handed, principal))).hexdigest()
-    return Submission(tuple(outcomes), principal, idempotency_key, digest or "", handed)
+    entries = tuple(_copied(entry) for entry in entries)
+    keys = {} if idempotency_key is None else {idempotency_key: digest or _digest(entries, principal)}
+    for entry in entries:
+        if entry.idempotency_key is not None:
+            own = entry.digest or _digest([entry], principal)
+            if keys.setdefault(entry.idempotency_key, own) != own:
+                raise Conflict(
+                    f"the idempotency key {entry.idempotency_key!r} comes twice in one request, with two "
+                    "contents: give each object a key of its own.",
+                    param="idempotency_key",
+                )
+    return Submission(entries, principal, idempotency_key, keys)
 
 
-def _again(submission: Submission, digest: str, event_seq: int) -> Settled:
-    """A key that was used before: the same list once more, or somebody's mistake."""
-    if submission.digest != digest:
-        raise Conflict(
-            "this idempotency_key came before with another body: use a new key for a new request.",
-            param="idempotency_key",
-        )
-    return Settled(Receipt(0, len(submission.outcomes), event_seq), (), first=False)
+def _copied(entry: Entry) -> Entry:
+    """The entry as it is now: it waits to be settled, and its sender goes on."""
+    texts = {decision_id: dict(kinds) for decision_id, kinds in entry.texts.items()} if entry.texts else {}
+    return Entry(tuple(entry.outcomes), texts, entry.idempotency_key, entry.digest)
 
 
-def _kept(outcome: Outcome, seq: int, submission: Submission) -> Outcome:
+def _digest(entries: Sequence[Entry], principal: str) -> str:
+    """What tells one content from another, where the sender gave no digest."""
+    told = [
+        (o.decision_id, o.factor, o.value, o.source, o.rater, o.principal, o.weight)
+        for entry in entries
+        for o in entry.outcomes
+    ]
+    texts = [entry.texts for entry in entries if entry.texts]
+    return hashlib.sha256(msgspec.json.encode((told, texts, principal))).hexdigest()
+
+
+def _kept(outcome: Outcome, seq: int, principal: str, idempotency_key: str | None) -> Outcome:
     """The outcome as it enters the log."""
     return Outcome(
         decision_id=outcome.decision_id,
@@ -139,7 +180,7 @@ def _kept(outcome: Outcome, seq: int, submission: Submission) -> Outcome:
         seq=seq,
         at=outcome.at,
         rater=outcome.rater,
-        principal=outcome.principal or submission.principal,
+        principal=outcome.principal or principal,
         weight=outcome.weight,
-        idempotency_key=outcome.idempotency_key or submission.idempotency_key,
+        idempotency_key=outcome.idempotency_key or idempotency_key,
     )

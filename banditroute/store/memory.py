@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import TypeVar
 
 from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store.acknowledgement import Acknowledgement, settled
-from banditroute.store.base import Changes, Record, Snapshot
+from banditroute.store.base import Changes, Entry, Record, Snapshot, Texts
 from banditroute.store.codec import decode, encode
 from banditroute.store.ledger import Ledger, submit
 from banditroute.types import Decision, Outcome, Receipt
@@ -31,7 +31,7 @@ class MemoryStore:
         self._snapshot: Snapshot | None = None
 
     def append_decisions(
-        self, decisions: Sequence[Decision], *, texts: Mapping[str, Mapping[str, str]] | None = None
+        self, decisions: Sequence[Decision], *, texts: Texts | None = None
     ) -> Acknowledgement[None]:
         def append() -> None:
             kept = {decision.id: decode(encode(decision)) for decision in decisions}
@@ -52,17 +52,27 @@ class MemoryStore:
         idempotency_key: str | None = None,
         digest: str | None = None,
         principal: str = "",
-        texts: Mapping[str, Mapping[str, str]] | None = None,
+        texts: Texts | None = None,
+    ) -> Acknowledgement[Receipt]:
+        entry = Entry(outcomes, texts or {})
+        return self.append_list([entry], idempotency_key=idempotency_key, digest=digest, principal=principal)
+
+    def append_list(
+        self,
+        entries: Sequence[Entry],
+        *,
+        idempotency_key: str | None = None,
+        digest: str | None = None,
+        principal: str = "",
     ) -> Acknowledgement[Receipt]:
         def append() -> Receipt:
-            submission = submit(outcomes, idempotency_key, digest, principal, texts)
-            entry = self._ledger.settle(submission)
-            self._outcomes += entry.outcomes
-            for outcome in entry.outcomes:
+            settled = self._ledger.settle(submit(entries, idempotency_key, digest, principal))
+            self._outcomes += settled.outcomes
+            for outcome in settled.outcomes:
                 self._of_decision[outcome.decision_id].append(outcome)
-            for decision_id, kinds in submission.texts.items() if entry.first else ():
+            for decision_id, kinds in settled.texts.items():
                 self._texts[decision_id].update(kinds)
-            return entry.receipt
+            return settled.receipt
 
         return self._alone(append)
 

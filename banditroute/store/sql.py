@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store import tables
 from banditroute.store.acknowledgement import Acknowledgement, settled
 from banditroute.store.appender import Appender, Item, new_decisions
-from banditroute.store.base import Changes, Record, Snapshot
+from banditroute.store.base import Changes, Entry, Record, Snapshot, Texts
 from banditroute.store.codec import decode
 from banditroute.store.engine import failures
 from banditroute.store.ledger import submit
@@ -66,7 +66,7 @@ class SqlStore:
         self._writer: GroupWriter[Item] = GroupWriter(self._appender.write)
 
     def append_decisions(
-        self, decisions: Sequence[Decision], *, texts: Mapping[str, Mapping[str, str]] | None = None
+        self, decisions: Sequence[Decision], *, texts: Texts | None = None
     ) -> Acknowledgement[None]:
         try:
             return self._writer.put(new_decisions(decisions, texts))
@@ -80,10 +80,21 @@ class SqlStore:
         idempotency_key: str | None = None,
         digest: str | None = None,
         principal: str = "",
-        texts: Mapping[str, Mapping[str, str]] | None = None,
+        texts: Texts | None = None,
+    ) -> Acknowledgement[Receipt]:
+        entry = Entry(outcomes, texts or {})
+        return self.append_list([entry], idempotency_key=idempotency_key, digest=digest, principal=principal)
+
+    def append_list(
+        self,
+        entries: Sequence[Entry],
+        *,
+        idempotency_key: str | None = None,
+        digest: str | None = None,
+        principal: str = "",
     ) -> Acknowledgement[Receipt]:
         try:
-            return self._writer.put(submit(outcomes, idempotency_key, digest, principal, texts))
+            return self._writer.put(submit(entries, idempotency_key, digest, principal))
         except BanditrouteError as error:
             return settled(error)
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -152,6 +153,22 @@ def test_rebuild_mends_a_snapshot_and_says_so(config: Path) -> None:
     assert (told["events"], told["decisions"], told["agrees"]) == (10, 10, True)
     assert isinstance(told["difference"], float)
     assert told["difference"] <= 1e-9
+
+
+def test_the_end_is_in_order_although_no_snapshot_can_be_written(config: Path) -> None:
+    with served(config) as (process, url), Client(url) as client:
+        seq = client.feedback(client.route().id, quality=0.5).event_seq
+        before = client.state(seq)
+        with sqlite3.connect(config.parent / "banditroute.db") as log:
+            log.execute("ALTER TABLE snapshots RENAME TO elsewhere")
+        assert stopped(process) == 0
+        assert process.stderr is not None
+        (said,) = process.stderr.read().splitlines()
+        assert said.startswith("No snapshot was saved, so the next start folds more of the event log: ")
+        with sqlite3.connect(config.parent / "banditroute.db") as log:
+            log.execute("ALTER TABLE elsewhere RENAME TO snapshots")
+    with served(config) as (_, url), Client(url) as client:
+        assert client.state() == before
 
 
 def refused(config: Path, *options: str, **environment: str) -> str:

@@ -169,8 +169,18 @@ BAD_ROWS: dict[str, tuple[Mutation, str]] = {
     "quality is text": (changed(3, quality="good"), "row 4: good"),
     "quality is nan": (changed(3, quality="nan"), "row 4: nan"),
     "quality is infinite": (changed(3, quality="inf"), "row 4: inf"),
-    "negative usd": (changed(0, usd=-0.01), "usd that is not a number of at least 0"),
+    "negative usd": (changed(0, usd=-0.01), "usd that is not a number from 0 to 1,000,000,000"),
     "negative seconds": (lambda r: [{**x, "seconds": -1} for x in r], "seconds that is not"),
+    "usd beyond measure": (changed(1, usd=1e300), r"row 2: 1e\+300"),
+    "seconds beyond measure": (lambda r: [{**x, "seconds": 1e10} for x in r], "180 rows have a seconds"),
+    "answer beyond measure": (
+        lambda r: [{**x, "output_tokens": 1e10} for x in r],
+        "output_tokens that is not",
+    ),
+    "prompt beyond measure": (
+        lambda r: [{**x, "input_tokens": 1e300} for x in r],
+        "input_tokens that is not",
+    ),
     "duplicate rows": (lambda r: [*r, r[0]], r"1 pairs .*request r00000, model small, 2 rows"),
     "partly full": (lambda r: r[:-1], "1 of 60 requests lack a row for some of the 3 models"),
     "observational": (only_first, "no propensity"),
@@ -191,10 +201,17 @@ BAD_ROWS: dict[str, tuple[Mutation, str]] = {
     "torn class": (changed(0, request_class="code"), "1 requests have rows of different classes"),
     "bad time": (lambda r: [{**x, "at": "yesterday"} for x in r], "no time .*yesterday"),
     "gap in time": (lambda r: [{**x, "at": "" if i == 5 else 5} for i, x in enumerate(r)], "row 6: nothing"),
-    "no usd to weigh": (
-        without("usd"),
-        "The weights price usd, but the log has no such column.*--weights usd=0",
+    "time that is nan": (
+        lambda r: [{**x, "at": "nan" if i == 5 else 5} for i, x in enumerate(r)],
+        "row 6: nan",
     ),
+    "time that is infinite": (lambda r: [{**x, "at": "-inf"} for x in r], "180 rows have .*no time .*-inf"),
+    "time without end": (lambda r: [{**x, "at": "infinity"} for x in r], "180 rows have .*no time"),
+    "time in milliseconds": (
+        lambda r: [{**x, "at": 1.7e12} for x in r],
+        "row 1: 1700000000000.0.*seconds since",
+    ),
+    "no quality at all": (lambda r: [{**x, "quality": ""} for x in r], "The weights price quality, but"),
     "usd with a gap": (changed(9, usd=""), "The weights price usd, but 1 rows have none"),
     "quality with a gap": (changed(9, quality=""), "The weights price quality, but 1 rows have none"),
 }
@@ -244,6 +261,7 @@ BAD_OPTIONS: dict[str, tuple[dict[str, object], str]] = {
     "unknown where": ({"where": {"fold": "1"}}, "no such column"),
     "fruitless where": ({"where": {"model": "tiny"}}, "model has large, medium, small"),
     "unknown feature": ({"features": ["hardness"]}, "no such column"),
+    "feature beyond measure": ({"features": ["far"]}, r"180 rows have no number in far .*1e\+30"),
     "feature that is text": ({"features": ["model"]}, "180 rows have no number in model"),
 }
 
@@ -251,6 +269,6 @@ BAD_OPTIONS: dict[str, tuple[dict[str, object], str]] = {
 @pytest.mark.parametrize("case", BAD_OPTIONS)
 def test_names_that_the_log_lacks_are_refused(case: str, rows: list[Row], write: WriteLog) -> None:
     options, sentence = BAD_OPTIONS[case]
-    path = write([{**row, "split": "test"} for row in rows])
+    path = write([{**row, "split": "test", "far": 1e30} for row in rows])
     with pytest.raises(LogError, match=sentence):
         read_log(path, **options)  # type: ignore[arg-type]

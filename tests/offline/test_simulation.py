@@ -14,8 +14,9 @@ from click.testing import CliRunner
 import banditroute
 from banditroute.commands.simulate import simulate as command
 from banditroute.errors import BanditrouteError, LogError
+from banditroute.offline.findings import interval, spread
 from banditroute.offline.logs import Log
-from banditroute.offline.result import SimulationResult, interval, spread
+from banditroute.offline.result import SimulationResult
 from banditroute.offline.simulation import simulate
 
 Row = dict[str, object]
@@ -110,10 +111,12 @@ def test_any_policy_may_be_named(short_log: Log) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"weights": {"usd": -1}}, "usd=-1 is not a finite number"),
+        ({"weights": {"usd": -1}}, "usd=-1 is not a number from 0 to 1,000,000,000"),
         ({"weights": {"usd": "dear"}}, "usd=dear"),
         ({"weights": {"quality": math.nan}}, "quality=nan"),
         ({"weights": {"usd": math.inf}}, "usd=inf"),
+        ({"weights": {"usd": 1e308}}, "usd=1e\\+308 is not a number from 0 to 1,000,000,000"),
+        ({"weights": {"usd": 10**400}}, "is not a number from 0 to 1,000,000,000"),
         ({"weights": {"latency": 1}}, "the weights are quality, usd, second"),
         ({"weights": {"usd": 0, "quality": 0}}, "All weights are 0"),
         ({"weights": {"second": 1}}, "price seconds, but the log has no such column"),

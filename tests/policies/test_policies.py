@@ -268,7 +268,7 @@ def test_a_policy_that_is_written_wrong_is_refused_with_the_way_out(spec: str, s
     ("content", "says"),
     [
         ("rules = 3", "at least one rule"),
-        ("[[rules]\n", "cannot be read as TOML"),
+        ("[[rules]\n", ":1: this is not valid TOML"),
         (
             '[[rules]]\nreason = "r"\ntiers = "x"\n',
             r':3: there is no key "tiers" in a rule; did you mean "tier"\?',

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,6 +142,35 @@ def test_rebuild_agrees_and_finds_a_snapshot_that_lies(tmp_path: Path) -> None:
     assert not rebuilt.agrees
     assert rebuilt.difference > 1e-6
     store.close()
+
+
+@pytest.mark.parametrize("payload", [b"\0", b"", b"PK\3\4 and no more", b"\x93NUMPY", "cut", "other"])
+def test_a_damaged_snapshot_is_told_and_the_log_folded(
+    payload: bytes | str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    taught(open_store(url))
+    store = open_store(url)
+    snapshot = store.load_snapshot()
+    assert snapshot is not None
+    if payload == "cut":
+        payload = snapshot.payload[: len(snapshot.payload) // 2]
+    elif payload == "other":  # a sound file with other arrays
+        buffer = io.BytesIO()
+        np.savez(buffer, seq=np.array(75))
+        payload = buffer.getvalue()
+    assert isinstance(payload, bytes)
+    store.save_snapshot(replace(snapshot, payload=payload)).result()
+    rebuilt = rebuild(store, FORGETFUL)
+    assert (rebuilt.agrees, rebuilt.snapshot_seq) == (True, None)
+    assert [record.message[:37] for record in caplog.records] == ["The snapshot at event 75 is damaged ("]
+    with Router(FORGETFUL, store) as router:
+        assert router.state.seq == 75
+        assert state_distance(router.state, rebuilt.state) <= 1e-9
+        router.feedback(router.route().id, quality=1.0)
+    caplog.clear()
+    assert rebuild(open_store(url), FORGETFUL).snapshot_seq == 76, "the next snapshot is sound"
+    assert not caplog.records
 
 
 def test_another_configuration_folds_the_log_anew() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,19 @@ def test_a_log_that_agrees(config: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert {**report, "difference": 0.0} == {
         "events": 10, "decisions": 10, "snapshot_seq": 10, "difference": 0.0, "agrees": True,
     }  # fmt: skip
+
+
+def test_a_snapshot_that_cannot_be_read_is_told_and_replaced(
+    config: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with sqlite3.connect(config.with_name("banditroute.db")) as connection:
+        connection.execute("UPDATE snapshots SET payload = x''")
+    connection.close()
+    for arguments, damaged in ((["--verify"], True), ([], True), (["--verify"], False)):
+        caplog.clear()
+        assert ended("rebuild", "--config", config, *arguments) == 0
+        assert ("event 10 is damaged" in caplog.text) is damaged
+        assert ("no snapshot to compare with" in capsys.readouterr().out) is damaged
 
 
 def test_a_snapshot_that_lies_is_found_and_replaced(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

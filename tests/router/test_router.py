@@ -117,6 +117,7 @@ def test_prompts_are_kept_only_where_the_configuration_says_so() -> None:
         ({"request_clas": "code"}, "request_class"),
         ({"policy": "tompson"}, "thompson"),
         ({"policy": "rules:other.toml"}, "rules file"),
+        ({"policy": "rules : other.toml"}, "rules file"),
         ({"policy": "split:{a: rules:other.toml 0.5, b: thompson 0.5}"}, "rules file"),
         ({"limits": {"deny": ["smal"]}}, "small"),
         ({"weights": {"quality": 0, "usd": 0}}, "weight"),

@@ -75,6 +75,7 @@ def test_commits_are_durable(tmp_path: Path) -> None:
         ("sqlite://", "write sqlite:///file.db"),
         ("mysql://host/db", "write sqlite:///file.db"),
         ("log.db", "write sqlite:///file.db"),
+        ("sqlite:///log.db?mode=ro", "takes no options"),
     ],
 )
 def test_a_place_that_will_not_do_is_refused(tmp_path: Path, url: str, way_out: str) -> None:
@@ -156,8 +157,10 @@ def test_a_full_disk_fails_the_waiting_and_recovers(tmp_path: Path) -> None:
     assert all("make room" in str(e) for e in errors if e is not None)
     assert any(errors)
     assert store.counts()["decisions"] == errors.count(None)
+    last = store.append_decisions([decision("big")], texts={"big": {"prompt": "x" * 1_000_000}})
+    assert "make room" in str(last.exception(10))
     pages[0] = 1_000_000
-    opened.dispose()  # the readers' connections still have the limit; the writer's was dropped
+    opened.dispose()  # the readers' connections still have the limit; the writer's was dropped with `last`
     later = [store.append_decisions([decision(f"later{i}")]) for i in range(300)]
     assert [w.exception(10) for w in later] == [None] * 300
     store.close()
