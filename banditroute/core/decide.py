@@ -135,6 +135,7 @@ def _decision(
     rule: str | None,
 ) -> Decision:
     """Draws from the pmf and writes the receipt."""
+    forced = request.preferences.model is not None
     pmf = np.ascontiguousarray(choice.pmf[row])
     u = choosing.uniform(np.uint64(request.seed))
     if choice.draws is not None and not math.isnan(choice.draws[row]):
@@ -166,11 +167,11 @@ def _decision(
         seed=request.seed,
         draw=u,
         state_seq=state.seq,
-        kind="caller" if request.preferences.model else "drawn",
-        variant=None if choice.variants is None else choice.variants[row],
-        variant_share=1.0 if choice.shares is None else float(choice.shares[row]),
-        marginal=None if choice.marginal is None else float(choice.marginal[row, chosen]),
-        rule=rule or (None if choice.reasons is None else choice.reasons[row]),
+        kind="caller" if forced else "drawn",
+        variant=None if forced or choice.variants is None else choice.variants[row],
+        variant_share=1.0 if forced or choice.shares is None else float(choice.shares[row]),
+        marginal=None if forced or choice.marginal is None else float(choice.marginal[row, chosen]),
+        rule=rule or _reason(choice, row, forced),
         parameters={**choice.parameters, "looks": float(view.looks[row])}
         if not math.isinf(view.looks[row])
         else choice.parameters,
@@ -180,6 +181,13 @@ def _decision(
         mode=request.mode,
         params=request.params,
     )
+
+
+def _reason(choice: Choice, row: int, forced: bool) -> str | None:
+    """Why this model, in words, where a rule or the caller spoke and not the posterior."""
+    if forced:
+        return "forced by the caller"
+    return None if choice.reasons is None else choice.reasons[row]
 
 
 def learn(

@@ -84,16 +84,16 @@ def _play_and_compare(
 
 def _serve_on(console: Console, process: subprocess.Popen[bytes], config: Path, url: str) -> None:
     """Keeps the service up until Ctrl-C, which is the normal end."""
-    console.print(
-        f"\nThe service goes on at {url} (API: {url}/docs). Try it:\n\n"
-        f"""  curl -s {url}/v1/route -H 'content-type: application/json' """
-        """-d '{"prompt": "Translate this letter into German."}'\n\n"""
-        "Ctrl-C ends it.",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
     try:
+        console.print(
+            f"\nThe service goes on at {url} (API: {url}/docs). Try it:\n\n"
+            f"""  curl -s {url}/v1/route -H 'content-type: application/json' """
+            """-d '{"prompt": "Translate this letter into German."}'\n\n"""
+            "Ctrl-C ends it.",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
         process.wait()
     except KeyboardInterrupt:
         console.print("Stopped.")

@@ -119,7 +119,7 @@ def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
 def _add_health(app: FastAPI, router: AsyncRouter) -> None:
     @app.get("/healthz", summary="Is the process alive?", openapi_extra=contract.answers(StatusReply))
     async def healthz() -> Response:
-        return _json(StatusReply("ok"))
+        return _json(StatusReply("ok", router.state.seq))
 
     @app.get(
         "/readyz",

@@ -134,3 +134,12 @@ def test_a_model_never_heard_of_passes_limits_on_what_it_does() -> None:
         ("cheap", "max_seconds"),
         ("dear", "min_quality"),
     ]
+
+
+def test_a_forced_model_is_the_callers_choice_whatever_the_policy() -> None:
+    split = get_policy("split:{a: fixed:cheap 0.5, b: fixed:cheap 0.5}", SETTINGS)
+    request = Request("d", 0.0, 1, Context("code", unit="u"), Preferences(model="dear"))
+    (decision,) = decide(initial_state(SETTINGS), [request], split, SETTINGS)
+    assert (decision.model, decision.kind, decision.propensity) == ("dear", "caller", 1.0)
+    assert (decision.variant, decision.rule) == (None, "forced by the caller")
+    assert {e.reason for e in decision.excluded} == {"forced"}
