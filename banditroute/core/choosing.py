@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.special import ndtr
 
+from banditroute.core.base import Floats
 from banditroute.core.compiled import compiled
 from banditroute.core.kernels import _B2, _F1, _F2
 
@@ -13,10 +15,28 @@ _SIGHT = 6.5  # beyond 6.5 sd a normal tail holds 4e-11: nothing left that 1e-8 
 _HOPELESS = 6.5  # a model this many sds of their difference behind the best wins with 4e-11 at most
 
 # Gauss–Legendre with 9 nodes in panels between these breaks (in sds around each model's mean):
-# largest error 1e-9 over 2 to 64 models and sd ratios 1 to 1,000 (tests/core/test_propensity.py).
+# largest error 1e-9 over 2 to 64 models and sd ratios 1 to 1,000,000 (tests/core/test_propensity.py).
 _BREAKS = np.array([-6.0, -4.4, -2.8, -1.4, 0.0, 1.4, 2.8, 4.4, 6.0])
 _MERGE = 0.3  # breaks nearer than this many (smallest) sds are one
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(9)
+
+_PIECES = 96  # cubics per sd; at that width they are within 5e-11 of what they stand for
+
+
+def _cubics() -> Floats:
+    """Φ and φ as cubic pieces (Hermite: value and slope at both ends), eight coefficients a row: three
+    times as fast as `erfc` and `exp`, which were two thirds of the quadrature."""
+    t = np.arange(-_SIGHT, _SIGHT + 2.0 / _PIECES, 1.0 / _PIECES)
+    density = np.exp(-0.5 * t * t) / math.sqrt(2.0 * math.pi)
+    rows = []
+    for value, slope in ((ndtr(t), density / _PIECES), (density, -t * density / _PIECES)):
+        rise = value[1:] - value[:-1]
+        rows += [value[:-1], slope[:-1], 3.0 * rise - 2.0 * slope[:-1] - slope[1:]]
+        rows += [slope[:-1] + slope[1:] - 2.0 * rise]
+    return np.stack(rows, axis=1)
+
+
+_CUBICS = _cubics()
 
 
 @compiled("float64(uint64)")
@@ -84,9 +104,14 @@ def _best_of(mean, sd, out):  # type: ignore[no-untyped-def]
                 if t > _SIGHT:
                     hazard[i] = 0.0
                 else:
-                    below = 0.5 * math.erfc(-t * math.sqrt(0.5))  # > 4e-11, since z >= low
+                    place = (t + _SIGHT) * _PIECES
+                    piece = int(place)
+                    u = place - piece
+                    c = _CUBICS[piece]
+                    below = max(c[0] + u * (c[1] + u * (c[2] + u * c[3])), 1e-12)
+                    density = c[4] + u * (c[5] + u * (c[6] + u * c[7]))
                     every *= below
-                    hazard[i] = math.exp(-0.5 * t * t) / (math.sqrt(2.0 * math.pi) * sd[i] * below)
+                    hazard[i] = density / (sd[i] * below)
             for i in range(k):
                 out[i] += every * hazard[i]
 
