@@ -209,7 +209,9 @@ def learn(
         if sums is not None and references[f] != state.references[f]:
             stats[f] = sums.scaled(scale_at(references[f], state.references[f], frame.half_lives[f]))
     mine: set[int] = set()
-    encoded: Context | None = None
+    contexts = {id(o.context): o.context for o in observations}  # outcomes of one decision share theirs
+    place = {key: row for row, key in enumerate(contexts)}
+    x, cls = frame.layout.encode(list(contexts.values()))
     for o in observations:
         factor, value = _learned_as(frame, o)
         model = frame.model_index(o.model)
@@ -224,15 +226,13 @@ def learn(
             sums = stats[f] = sums.copy()
             fitted = posterior[f] = fitted if refit else fitted.movable()
         row = int(frame.group[model]) if f == QUALITY else model
-        if o.context is not encoded:  # the outcomes of one decision come together
-            encoded = o.context
-            x, cls = frame.layout.encode((encoded,))
+        at_row = place[id(o.context)]
         weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
         y, value = transform(value, frame.priors[f])
-        kernels.observe(sums.xx, sums.xy, sums.cells, row, cls[0], x[0], y, value, weight)
+        kernels.observe(sums.xx, sums.xy, sums.cells, row, cls[at_row], x[at_row], y, value, weight)
         if not refit:
             kernels.rank_one(
-                fitted.theta, fitted.cov, fitted.noise, fitted.kappa, row, cls[0], x[0], y, weight
+                fitted.theta, fitted.cov, fitted.noise, fitted.kappa, row, cls[at_row], x[at_row], y, weight
             )
     if refit:
         return refitted(frame, tuple(stats), references, seq=seq, at=at, since=state)

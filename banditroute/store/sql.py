@@ -118,9 +118,9 @@ class SqlStore:
                 return Changes(after_seq, ())
             upto = page[-1].seq
             span = {"after": after_seq, "upto": upto}
-            bodies = {row.id: row.body for row in connection.execute(_touched_decisions, span)}
+            bodies = {row.id: row.body for row in connection.execute(_touched_decisions, span).all()}
             outcomes: dict[str, list[Outcome]] = {row.decision_id: [] for row in page}
-            for row in connection.execute(_touched_outcomes, span):
+            for row in connection.execute(_touched_outcomes, span).all():
                 outcomes[row.decision_id].append(Outcome(*row))
         records = (Record(decode(bodies[key]), tuple(kept)) for key, kept in outcomes.items())
         return Changes(upto, tuple(records))
