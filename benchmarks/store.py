@@ -15,15 +15,15 @@ import itertools
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import aiosqlite
+from msgspec import structs
 from sqlalchemy import insert
 from sqlalchemy.dialects.sqlite import dialect
 
 from banditroute.store import open_store, tables, upgrade
-from banditroute.store.appender import new_decision
+from banditroute.store.appender import new_decisions
 from banditroute.types import Candidate, Context, Decision, Exclusion, Outcome, Preferences
 
 COLUMNS = [column.name for column in tables.decisions.columns if column.name != "seq"]
@@ -74,7 +74,7 @@ class AioWriter:
 
     async def append(self, made: Decision) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait((new_decision(made, None).row, future))
+        self._queue.put_nowait((new_decisions([made], None).rows[0], future))
         await future
 
     async def _run(self) -> None:
@@ -106,7 +106,7 @@ async def load(append: Append, concurrency: int, seconds: float, name: str) -> t
         done = 0
         while time.perf_counter() < end:
             number = next(numbers) * 2_654_435_761 % 2**32  # ids in no order, as random ones are
-            await append(replace(model, id=f"{name}-{number:08x}-{k}"))
+            await append(structs.replace(model, id=f"{name}-{number:08x}-{k}"))
             done += 1
         return done
 
@@ -136,7 +136,7 @@ async def task(folder: Path, concurrency: int, seconds: float, name: str) -> tup
 async def feedback(folder: Path, concurrency: int, seconds: float, name: str) -> tuple[float, float]:
     """Two outcomes about one of 1,000 decisions each time, through the writer thread."""
     store = open_store(f"sqlite:///{name}.db", base=folder)
-    made = [replace(decision(), id=f"{name}-{i}") for i in range(1_000)]
+    made = [structs.replace(decision(), id=f"{name}-{i}") for i in range(1_000)]
     for waiting in [store.append_decisions([d]) for d in made]:
         waiting.result()
     numbers = itertools.count()
