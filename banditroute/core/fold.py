@@ -9,9 +9,12 @@ feedback gives the same state as the clean sequence would.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from banditroute.types import Decision, Factor, Observation, Outcome
 
+_by_seq = attrgetter("seq")
+_NOTHING: dict[Factor, float] = {}
 _RANK = {"user": 0, "metric": 1, "judge": 2, "meter": 3}
 _LEARNED: tuple[Factor, ...] = ("quality", "output_tokens", "usd", "seconds", "ttft_seconds")
 
@@ -19,7 +22,7 @@ _LEARNED: tuple[Factor, ...] = ("quality", "output_tokens", "usd", "seconds", "t
 def standing(outcomes: Iterable[Outcome]) -> dict[tuple[str, str, str], Outcome]:
     """The outcome that stands for each (factor, source, rater): the highest sequence number."""
     latest: dict[tuple[str, str, str], Outcome] = {}
-    for o in sorted(outcomes, key=lambda o: o.seq):
+    for o in sorted(outcomes, key=_by_seq):
         latest[o.factor, o.source, o.rater] = o
     return {key: o for key, o in latest.items() if o.value is not None}
 
@@ -30,16 +33,25 @@ def values(outcomes: Iterable[Outcome], *, error_quality: float) -> dict[Factor,
     People outrank metrics, metrics judges, judges meters; within the highest rank that spoke, the
     raters' values are averaged. A failed call without a score counts as `error_quality`.
     """
+    facts = standing(outcomes).values()
+    said = {o.factor: o.value for o in facts if o.value is not None}
+    if len(said) < len(facts):  # several spoke about one factor
+        said = _agreed(facts)
+    if said.get("error") and "quality" not in said:
+        said["quality"] = error_quality
+    return said
+
+
+def _agreed(facts: Iterable[Outcome]) -> dict[Factor, float]:
+    """Per factor, the mean of what the highest rank that spoke said."""
     by_factor: dict[Factor, dict[int, list[float]]] = {}
-    for o in standing(outcomes).values():
-        assert o.value is not None
-        by_factor.setdefault(o.factor, {}).setdefault(_RANK[o.source], []).append(o.value)
+    for o in facts:
+        if o.value is not None:
+            by_factor.setdefault(o.factor, {}).setdefault(_RANK[o.source], []).append(o.value)
     said: dict[Factor, float] = {}
     for factor, ranks in by_factor.items():
         best = sorted(ranks[min(ranks)])  # sorted: the same sum whatever order they came in
         said[factor] = sum(best) / len(best)
-    if said.get("error") and "quality" not in said:
-        said["quality"] = error_quality
     return said
 
 
@@ -52,7 +64,8 @@ def observations(
     """
     changed: list[Observation] = []
     for decision, outcomes in records:
-        before = values((o for o in outcomes if o.seq <= after_seq), error_quality=error_quality)
+        known = [o for o in outcomes if o.seq <= after_seq]
+        before = values(known, error_quality=error_quality) if known else _NOTHING
         now = values(outcomes, error_quality=error_quality)
         for said, weight in ((before, -1.0), (now, 1.0)):
             other = now if weight < 0.0 else before
