@@ -13,7 +13,7 @@ from banditroute.core import choosing, kernels
 from banditroute.core.base import Bools, Choice, Floats, Policy, Slate
 from banditroute.core.eligibility import eligible_models
 from banditroute.core.features import TYPICAL_TOKENS
-from banditroute.core.posterior import decision_weight, reference_for, transform
+from banditroute.core.posterior import decision_weight, reference_for
 from banditroute.core.state import (
     QUALITY,
     SECONDS,
@@ -208,36 +208,37 @@ def learn(
     for f, sums in enumerate(stats):
         if sums is not None and references[f] != state.references[f]:
             stats[f] = sums.scaled(scale_at(references[f], state.references[f], frame.half_lives[f]))
-    mine: set[int] = set()
     contexts = {id(o.context): o.context for o in observations}  # outcomes of one decision share theirs
     place = {key: row for row, key in enumerate(contexts)}
     x, cls = frame.layout.encode(list(contexts.values()))
+    heard: dict[int, list[tuple[int, int, float, float]]] = {}
     for o in observations:
         factor, value = _learned_as(frame, o)
         model = frame.model_index(o.model)
-        if factor is None or model is None:
+        if factor is None or model is None or stats[factor] is None:
             continue
         f = factor
-        sums, fitted = stats[f], posterior[f]
-        if sums is None or fitted is None:
-            continue
-        if f not in mine:
-            mine.add(f)
-            sums = stats[f] = sums.copy()
-            fitted = posterior[f] = fitted if refit else fitted.movable()
         row = int(frame.group[model]) if f == QUALITY else model
-        at_row = place[id(o.context)]
         weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
-        y, value = transform(value, frame.priors[f])
-        kernels.observe(sums.xx, sums.xy, sums.cells, row, cls[at_row], x[at_row], y, value, weight)
+        heard.setdefault(f, []).append((row, place[id(o.context)], value, weight))
+    for f, outcomes in heard.items():
+        rows, places, values, weights = zip(*outcomes, strict=True)
+        batch = (
+            np.array(rows, np.int64), cls, x, np.array(places, np.int64), np.array(values, np.float64),
+            np.array(weights, np.float64), frame.priors[f].center, float(frame.priors[f].logarithmic),
+        )  # fmt: skip
+        sums, fitted = stats[f], posterior[f]
+        assert sums is not None
+        assert fitted is not None
+        sums = stats[f] = sums.copy()
+        kernels.observe_many(sums.xx, sums.xy, sums.cells, *batch)
         if not refit:
-            kernels.rank_one(
-                fitted.theta, fitted.cov, fitted.noise, fitted.kappa, row, cls[at_row], x[at_row], y, weight
-            )
+            moved = posterior[f] = fitted.movable()
+            kernels.rank_one_many(moved.theta, moved.cov, moved.noise, moved.kappa, *batch)
     if refit:
         return refitted(frame, tuple(stats), references, seq=seq, at=at, since=state)
-    shares = class_shares(frame, tuple(stats)) if QUALITY in mine else state.class_shares
-    stale = state.stale | frozenset(mine)
+    shares = class_shares(frame, tuple(stats)) if QUALITY in heard else state.class_shares
+    stale = state.stale | frozenset(heard)
     return State(frame, tuple(stats), tuple(posterior), references, shares, seq, at, stale)
 
 

@@ -91,6 +91,31 @@ def rank_one(theta, cov, noise, kappa, model, cls, x, y, weight):  # type: ignor
                 cov[model, i, j] -= scaled * gain[j]
 
 
+@compiled(
+    f"void({_F3}, {_F2}, {_F3}, {_I1}, {_I1}, {_F2}, {_I1}, {_F1}, {_F1}, float64, float64)", nogil=True
+)
+def observe_many(xx, xy, cells, models, cls, x, places, values, weights, center, logarithmic):  # type: ignore[no-untyped-def]
+    """Adds a batch of raw outcomes to the sums; `places` are the rows of `cls` and `x` they belong to."""
+    for i in range(models.shape[0]):
+        p = places[i]
+        y, raw = transform(values[i], center, logarithmic)
+        observe(xx, xy, cells, models[i], cls[p], x[p], y, raw, weights[i])
+
+
+@compiled(
+    f"void({_F2}, {_F3}, {_F1}, {_F1}, {_I1}, {_I1}, {_F2}, {_I1}, {_F1}, {_F1}, float64, float64)",
+    nogil=True,
+)
+def rank_one_many(  # type: ignore[no-untyped-def]
+    theta, cov, noise, kappa, models, cls, x, places, values, weights, center, logarithmic
+):
+    """Moves coefficients by a batch of raw outcomes, one after the other."""
+    for i in range(models.shape[0]):
+        p = places[i]
+        y, _ = transform(values[i], center, logarithmic)
+        rank_one(theta, cov, noise, kappa, models[i], cls[p], x[p], y, weights[i])
+
+
 @compiled(f"void({_F2}, {_I1}, {_F2}, {_F3}, {_F1}, {_F2}, {_F2})")
 def predict(x, cls, theta, cov, kappa, mean, variance):  # type: ignore[no-untyped-def]
     """Centred mean and epistemic variance of every model for every request, into the last two."""

@@ -96,13 +96,6 @@ def predict(
     mean += prior.center
 
 
-def transform(value: float, prior: FactorPrior) -> tuple[float, float]:
-    """An outcome as it is learned: the centred number (NaN for the zero of a logarithm), and the raw
-    value that belongs to it, once a mistaken unit is brought back to what is possible."""
-    learned: tuple[float, float] = kernels.transform(value, prior.center, float(prior.logarithmic))
-    return learned
-
-
 def decision_weight(decided_at: float, reference: float, half_life: float) -> float:
     """Weight of a decision of that age; 1 without forgetting. Seconds."""
     return 1.0 if math.isinf(half_life) else 2.0 ** ((decided_at - reference) / half_life)
