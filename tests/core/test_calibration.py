@@ -14,7 +14,7 @@ def test_intervals_of_differences_cover_at_their_rate() -> None:
 
     Differences, since what counts is which model is better. Variances are plugged in and the error of
     the class difficulty is taken to cancel, which costs about two points: nominal 95%, measured
-    92.7%, standard error below 0.4 between worlds. Below 91% something broke.
+    92.6%, standard error below 0.4 between worlds. Below 91% something broke.
     """
     rng = np.random.default_rng(10)
     prior = FactorPrior(center=0.5, noise=0.05, logarithmic=False)
