@@ -186,6 +186,15 @@ class Decision(Struct, frozen=True):
         return tuple(c.propensity for c in self.candidates)
 
 
+class Occasion(Struct, frozen=True):
+    """What learning reads of a decision: a fraction of its receipt, and of the time to decode it."""
+
+    id: str
+    at: float
+    context: Context
+    model: str
+
+
 class Outcome(Struct, frozen=True):
     """One fact about one decision, as appended to the event log; `value` None takes it back.
 

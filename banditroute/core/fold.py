@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
-from banditroute.types import Decision, Factor, Observation, Outcome
+from banditroute.types import Decision, Factor, Observation, Occasion, Outcome
 
 _by_seq = attrgetter("seq")
 _NOTHING: dict[Factor, float] = {}
@@ -56,7 +56,7 @@ def _agreed(facts: Iterable[Outcome]) -> dict[Factor, float]:
 
 
 def observations(
-    records: Sequence[tuple[Decision, Sequence[Outcome]]], *, after_seq: int, error_quality: float
+    records: Sequence[tuple[Decision | Occasion, Sequence[Outcome]]], *, after_seq: int, error_quality: float
 ) -> list[Observation]:
     """What to learn: the difference between what outcomes up to `after_seq` said and all say.
 

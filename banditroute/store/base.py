@@ -1,7 +1,7 @@
 """What an event log is: the protocol, and what goes in and out of it.
 
 Decisions and outcomes are appended and never changed; everything learned is a fold of them. Every
-append gives an `Acknowledgement`, a Future that resolves once the event is durable, never before:
+append gives an `Acknowledgement`, which resolves once the event is durable, never before:
 synchronous callers take `.result()`, asynchronous ones await it.
 """
 
@@ -14,7 +14,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from banditroute.store.acknowledgement import Acknowledgement
-from banditroute.types import Decision, Outcome, Receipt
+from banditroute.types import Decision, Occasion, Outcome, Receipt
 
 Texts = Mapping[str, Mapping[str, str]]
 """Texts to be kept beside decisions: by decision, then kind (`prompt`, `response`, …)."""
@@ -40,11 +40,19 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a fold needs of a decision, and every outcome of it, as in a `Record`."""
+
+    decision: Occasion
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """One page of news: the decisions touched since some event, up to and including event `upto`."""
 
     upto: int
-    records: tuple[Record, ...]
+    records: tuple[Told, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import msgspec
 
 from banditroute.errors import StoreError
-from banditroute.types import Decision
+from banditroute.types import Decision, Occasion
+
+T = TypeVar("T")
 
 
 def _plain(value: object) -> object:
@@ -21,6 +24,7 @@ def _plain(value: object) -> object:
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _decoder = msgspec.json.Decoder(Decision)
+_occasions = msgspec.json.Decoder(Occasion)
 
 
 def encode(decision: Decision) -> str:
@@ -46,7 +50,16 @@ def _total(decision: Decision) -> float:
 
 def decode(body: str) -> Decision:
     """The decision of a document; fields that were added since take their defaults."""
+    return _read(_decoder, body)
+
+
+def decode_occasion(body: str) -> Occasion:
+    """What learning reads of the decision of a document."""
+    return _read(_occasions, body)
+
+
+def _read(decoder: msgspec.json.Decoder[T], body: str) -> T:
     try:
-        return _decoder.decode(body)
+        return decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise StoreError(f"a stored decision cannot be read ({error}): restore a backup.") from error

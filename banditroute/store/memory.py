@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store.acknowledgement import Acknowledgement, settled
-from banditroute.store.base import Changes, Entry, Record, Snapshot, Texts
+from banditroute.store.base import Changes, Entry, Record, Snapshot, Texts, Told
 from banditroute.store.codec import decode, encode
 from banditroute.store.ledger import Ledger, submit
-from banditroute.types import Decision, Outcome, Receipt
+from banditroute.types import Decision, Occasion, Outcome, Receipt
 
 T = TypeVar("T")
 
@@ -93,7 +93,8 @@ class MemoryStore:
             new = self._outcomes[after_seq : after_seq + limit]  # number n is at n - 1
             upto = new[-1].seq if new else after_seq
             touched = dict.fromkeys(outcome.decision_id for outcome in new)
-            return Changes(upto, tuple(self._as_of(decision_id, upto) for decision_id in touched))
+            records = (self._as_of(decision_id, upto) for decision_id in touched)
+            return Changes(upto, tuple(_told(record) for record in records))
 
     def last_seq(self) -> int:
         with self._lock:
@@ -136,3 +137,8 @@ class MemoryStore:
                 return settled(append())
         except BanditrouteError as error:
             return settled(error)
+
+
+def _told(record: Record) -> Told:
+    d = record.decision
+    return Told(Occasion(d.id, d.at, d.context, d.model), record.outcomes)

@@ -12,8 +12,8 @@ from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store import tables
 from banditroute.store.acknowledgement import Acknowledgement, settled
 from banditroute.store.appender import Appender, Item, new_decisions
-from banditroute.store.base import Changes, Entry, Record, Snapshot, Texts
-from banditroute.store.codec import decode
+from banditroute.store.base import Changes, Entry, Record, Snapshot, Texts, Told
+from banditroute.store.codec import decode, decode_occasion
 from banditroute.store.engine import failures
 from banditroute.store.ledger import submit
 from banditroute.store.writer import CLOSED, GroupWriter
@@ -122,7 +122,7 @@ class SqlStore:
             outcomes: dict[str, list[Outcome]] = {row.decision_id: [] for row in page}
             for row in connection.execute(_touched_outcomes, span).all():
                 outcomes[row.decision_id].append(Outcome(*row))
-        records = (Record(decode(bodies[key]), tuple(kept)) for key, kept in outcomes.items())
+        records = (Told(decode_occasion(bodies[key]), tuple(kept)) for key, kept in outcomes.items())
         return Changes(upto, tuple(records))
 
     def last_seq(self) -> int:
