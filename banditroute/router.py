@@ -12,8 +12,8 @@ own; `catch_up` waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from banditroute.core.decide import State
 
 
-Promise = asyncio.Future[Decision]
-"""What a caller waits for: the decision, once it is durable."""
+Answered = Callable[[Decision | Exception], None]
+"""Told the decision once it is durable, or why there is none."""
 
 
 class Router:
@@ -111,7 +111,7 @@ class AsyncRouter:
         self, settings: Settings, store: Store | None = None, *, progress: Progress | None = None
     ) -> None:
         self._engine = Engine(settings, store, progress=progress)
-        self._queue: list[tuple[Draft, Promise]] = []
+        self._queue: list[tuple[Draft, Answered]] = []
 
     @classmethod
     def from_toml(cls, path: str | Path) -> AsyncRouter:
@@ -148,12 +148,16 @@ class AsyncRouter:
 
     async def decide(self, draft: Draft) -> Decision:
         """The decision for a request that was read, once it is durable."""
-        loop = asyncio.get_running_loop()
-        promised: Promise = loop.create_future()
-        if not self._queue:
-            loop.call_soon(self._flush, loop)
-        self._queue.append((draft, promised))
+        promised: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        self.submit(draft, partial(_keep, promised))
         return await promised
+
+    def submit(self, draft: Draft, answered: Answered) -> None:
+        """`decide` for a caller that has no coroutine to wait with; `answered` is called in the loop."""
+        if not self._queue:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._flush, loop)
+        self._queue.append((draft, answered))
 
     async def feedback(self, decision_id: str, **facts: object) -> Receipt:
         """Reports what is known about a decision. Takes the fields of `POST /v1/feedback`."""
@@ -168,6 +172,16 @@ class AsyncRouter:
     async def report(self, items: Sequence[FeedbackFields], *, key: str | None = None) -> Receipt:
         """The receipt for feedback that was read, once it is durable."""
         return await self._engine.report(items, key=key)
+
+    def submit_report(
+        self,
+        items: Sequence[FeedbackFields],
+        key: str | None,
+        answered: Callable[[Receipt | Exception], None],
+    ) -> None:
+        """`report` for a caller that has no coroutine to wait with; `answered` is called in the loop."""
+        receipt = self._engine.report(items, key=key)
+        receipt.then(asyncio.get_running_loop(), lambda: answered(receipt.answer()))
 
     async def decision(self, decision_id: str) -> Record:
         """A decision's receipt, with every outcome that was reported."""
@@ -207,51 +221,37 @@ class AsyncRouter:
         """Decides for everybody who is waiting, as one batch that becomes durable as one."""
         queue, self._queue = self._queue, []
         made: list[tuple[Draft, Decision]] = []
-        waiting: list[Promise] = []
+        waiting: list[tuple[Answered, Decision]] = []
         try:
-            answers: Sequence[Decision | Exception] = self._engine.decide([draft for draft, _ in queue])
-            for (draft, promised), answer in zip(queue, answers, strict=True):
-                if promised.done():  # whoever asked has left
-                    continue
-                if isinstance(answer, Exception):
-                    promised.set_exception(answer)
-                elif draft.dry_run:
-                    promised.set_result(answer)
+            answers = self._engine.decide([draft for draft, _ in queue])
+            for (draft, answered), answer in zip(queue, answers, strict=True):
+                if isinstance(answer, Exception) or draft.dry_run:
+                    answered(answer)
                 else:
                     made.append((draft, answer))
-                    waiting.append(promised)
+                    waiting.append((answered, answer))
             if made:
                 durable = self._engine.append(made)
-                durable.add_done_callback(lambda done: _tell(loop, done, made, waiting))
+                durable.then(loop, lambda: _tell(waiting, durable.answer()))
         except Exception as error:  # noqa: BLE001 (a defect; those who wait must hear of it)
-            for _, promised in queue:
-                if not promised.done():
-                    promised.set_exception(error)
+            for _, answered in queue:
+                answered(error)
 
 
-def _tell(
-    loop: asyncio.AbstractEventLoop,
-    done: Future[None],
-    made: Sequence[tuple[Draft, Decision]],
-    waiting: Sequence[Promise],
-) -> None:
-    """Wakes a loop once for a whole batch; called by whoever made the batch durable."""
-    try:
-        loop.call_soon_threadsafe(_keep, done, made, waiting)
-    except RuntimeError:  # the loop was closed, and whoever waited in it is gone
+def _tell(waiting: Sequence[tuple[Answered, Decision]], error: Exception | None) -> None:
+    """Tells those who wait that their batch became durable, or why it did not."""
+    for answered, decision in waiting:
+        answered(decision if error is None else error)
+
+
+def _keep(promised: asyncio.Future[Decision], answer: Decision | Exception) -> None:
+    """Keeps a promise, unless whoever asked has left."""
+    if promised.done():
         return
-
-
-def _keep(done: Future[None], made: Sequence[tuple[Draft, Decision]], waiting: Sequence[Promise]) -> None:
-    """Keeps the promises of a batch that became durable, or failed to."""
-    error = done.exception()
-    for promised, (_, decision) in zip(waiting, made, strict=True):
-        if promised.done():
-            continue
-        if error is None:
-            promised.set_result(decision)
-        else:
-            promised.set_exception(error)
+    if isinstance(answer, Exception):
+        promised.set_exception(answer)
+    else:
+        promised.set_result(answer)
 
 
 def _feedback(items: Sequence[Mapping[str, object]]) -> list[FeedbackFields]:

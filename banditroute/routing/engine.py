@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 
 import msgspec
 
@@ -113,7 +112,7 @@ class Engine:
             None if key is None else _digest([item]),
         )
 
-    def _reported(self, done: Future[Receipt]) -> None:
+    def _reported(self, done: Acknowledgement[Receipt]) -> None:
         self.follower.written(done)
         self.follower.nudge()
 

@@ -19,6 +19,7 @@ from banditroute.core.decide import State, initial_state, learn
 from banditroute.core.fold import observations
 from banditroute.core.snapshot import dump_state, fingerprint, load_state
 from banditroute.errors import StoreError
+from banditroute.store.acknowledgement import Acknowledgement
 from banditroute.store.base import Changes, Snapshot, Store
 
 PAGE = 2_000
@@ -109,7 +110,7 @@ class Follower:
         """Says that something was appended."""
         self._news.set()
 
-    def written(self, done: Future[Any]) -> None:
+    def written(self, done: Acknowledgement[Any]) -> None:
         """Hears how a write of others ended, and remembers the last failure until a write succeeds."""
         error = done.exception()
         if error is None:

@@ -14,7 +14,7 @@ from banditroute.errors import StoreError
 from banditroute.router import AsyncRouter
 from banditroute.routing.follow import Progress
 from banditroute.service import contract, errors
-from banditroute.service.hot import HotApp, feedback_handler, raw, route_handler
+from banditroute.service.hot import HotApp, feedback_handler, route_handler
 from banditroute.service.replies import (
     FeedbackReply,
     ModelsReply,
@@ -60,17 +60,17 @@ def create_app(
 
 
 def _add_hot_routes(app: HotApp, router: AsyncRouter) -> None:
-    app.add_raw(
+    app.add_hot(
         "/v1/route",
-        raw(route_handler(router)),
+        route_handler(router),
         name="route",
         summary="Choose a model for a request",
         description="Decides only: the application calls the model itself, and then reports back.",
         openapi_extra=contract.reads(contract.ROUTE_BODY, RouteReply, 400, 413, 422, 503),
     )
-    app.add_raw(
+    app.add_hot(
         "/v1/feedback",
-        raw(feedback_handler(router)),
+        feedback_handler(router),
         name="feedback",
         summary="Report what is known about decisions",
         description="One object or a list, which is stored as a whole or not at all. Whatever is known, "

@@ -2,14 +2,16 @@
 
 They stand in the app's routing table and in its OpenAPI document, but are found before the middleware
 and decode and encode with msgspec: FastAPI's way through dependencies and pydantic takes three times
-as long as deciding does.
+as long as deciding does. Under the service's own protocol (`banditroute.service.protocol`) they are
+not even called as ASGI apps: a handler takes a body and answers by a callback, and needs no task.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -21,6 +23,7 @@ from banditroute.routing.refusals import read_feedback_body, read_route_body
 from banditroute.service.errors import accident_reply, error_reply
 from banditroute.service.origin import foreign_origin
 from banditroute.service.replies import FeedbackReply, encode, route_reply
+from banditroute.types import Decision, Receipt
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a body that are read; a longer one is refused."""
@@ -29,7 +32,17 @@ _JSON = (b"content-type", b"application/json")
 
 _log = logging.getLogger(__name__)
 
-Handler = Callable[[bytes, Scope], Awaitable[bytes]]
+Headers = Iterable[tuple[bytes, bytes]]
+Answer = Callable[[int, bytes], None]
+"""Takes status and body of the answer."""
+
+Begin = Callable[[bytes, Headers, Answer], None]
+"""Takes a whole body, its headers, and whom to answer, now or later; never raises."""
+
+Handler = Callable[[bytes, Headers, Answer], None]
+"""The same, but raises what it refuses before it has promised an answer."""
+
+TOO_LARGE = TooLarge(f"The body is longer than {MAX_BODY // 1024**2} MB; send less text, or a shorter list.")
 
 
 class HotApp(FastAPI):
@@ -39,13 +52,17 @@ class HotApp(FastAPI):
     """
 
     def __init__(self, **documented: Any) -> None:
-        self.hot: dict[tuple[str, str], ASGIApp] = {}
+        self.hot: dict[bytes, Begin] = {}
+        self._apps: dict[tuple[str, str], ASGIApp] = {}
         super().__init__(**documented)
 
-    def add_raw(self, path: str, app: ASGIApp, **documented: Any) -> None:
-        """Adds a raw `POST` route."""
+    def add_hot(self, path: str, handler: Handler, **documented: Any) -> None:
+        """Adds a hot `POST` route."""
+        begin = guarded(handler)
+        app = as_asgi(begin)
         self.router.routes.append(RawRoute(path, app, **documented))
-        self.hot["POST", path] = app
+        self.hot[path.encode()] = begin
+        self._apps["POST", path] = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes hot requests on directly, everything else through FastAPI; nothing of foreign web pages."""
@@ -54,7 +71,7 @@ class HotApp(FastAPI):
         elif foreign := foreign_origin(scope["headers"]):
             await _answer(send, *error_reply(foreign))
         else:
-            hot = self.hot.get((scope["method"], scope["path"]), super().__call__)
+            hot = self._apps.get((scope["method"], scope["path"]), super().__call__)
             await hot(scope, receive, send)
 
 
@@ -73,20 +90,47 @@ class ClientGone(Exception):
     """The client left before its body was read; nobody is there to be answered."""
 
 
-def raw(handler: Handler) -> ASGIApp:
+def guarded(handler: Handler) -> Begin:
+    """The handler with every refusal and defect turned into an answer, also those that come later."""
+
+    def begin(body: bytes, headers: Headers, answer: Answer) -> None:
+        try:
+            if foreign := foreign_origin(headers):
+                raise foreign
+            handler(body, headers, answer)
+        except Exception as error:  # noqa: BLE001 (told in the shape of every other error)
+            answer(*refused(error))
+
+    return begin
+
+
+def refused(error: Exception) -> tuple[int, bytes]:
+    """Status and body for what went wrong; a defect is logged."""
+    if isinstance(error, BanditrouteError):
+        return error_reply(error)
+    _log.error("A request failed.", exc_info=error)
+    return accident_reply()
+
+
+def as_asgi(begin: Begin) -> ASGIApp:
     """An ASGI app that reads a body, hands it on, and sends the answer or the refusal."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            status, reply = 200, await handler(await _body(receive), scope)
-        except BanditrouteError as error:
-            status, reply = error_reply(error)
+            body = await _body(receive)
+        except TooLarge as error:
+            await _answer(send, *error_reply(error))
+            return
         except ClientGone:
             return
-        except Exception:  # noqa: BLE001 (a defect; told in the shape of every other error)
-            _log.exception("A request failed.")
-            status, reply = accident_reply()
-        await _answer(send, status, reply)
+        answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+
+        def answer(status: int, reply: bytes) -> None:
+            if not answered.done():
+                answered.set_result((status, reply))
+
+        begin(body, scope["headers"], answer)
+        await _answer(send, *await answered)
 
     return app
 
@@ -94,10 +138,17 @@ def raw(handler: Handler) -> ASGIApp:
 def route_handler(router: AsyncRouter) -> Handler:
     """`POST /v1/route`."""
 
-    async def handle(body: bytes, _: Scope) -> bytes:
+    def handle(body: bytes, _: Headers, answer: Answer) -> None:
         draft = router.prepare(read_route_body(body))
-        decision = await router.decide(draft)
-        return encode(route_reply(decision, ignored_features=draft.ignored_features, dry_run=draft.dry_run))
+
+        def decided(decision: Decision | Exception) -> None:
+            if isinstance(decision, Exception):
+                answer(*refused(decision))
+                return
+            reply = route_reply(decision, ignored_features=draft.ignored_features, dry_run=draft.dry_run)
+            answer(200, encode(reply))
+
+        router.submit(draft, _safely(decided, answer))
 
     return handle
 
@@ -105,11 +156,31 @@ def route_handler(router: AsyncRouter) -> Handler:
 def feedback_handler(router: AsyncRouter) -> Handler:
     """`POST /v1/feedback`."""
 
-    async def handle(body: bytes, scope: Scope) -> bytes:
-        receipt = await router.report(read_feedback_body(body), key=_idempotency_key(scope))
-        return encode(FeedbackReply(receipt.accepted, receipt.duplicates, receipt.event_seq))
+    def handle(body: bytes, headers: Headers, answer: Answer) -> None:
+        def stored(receipt: Receipt | Exception) -> None:
+            if isinstance(receipt, Exception):
+                answer(*refused(receipt))
+                return
+            answer(200, encode(FeedbackReply(receipt.accepted, receipt.duplicates, receipt.event_seq)))
+
+        router.submit_report(read_feedback_body(body), _idempotency_key(headers), _safely(stored, answer))
 
     return handle
+
+
+T = TypeVar("T")
+
+
+def _safely(done: Callable[[T], None], answer: Answer) -> Callable[[T], None]:
+    """The same callback; a defect in it is answered and logged instead of leaving the client waiting."""
+
+    def call(result: T) -> None:
+        try:
+            done(result)
+        except Exception as error:  # noqa: BLE001 (a defect; told in the shape of every other error)
+            answer(*refused(error))
+
+    return call
 
 
 async def _answer(send: Send, status: int, reply: bytes) -> None:
@@ -131,14 +202,12 @@ async def _body(receive: Receive) -> bytes:
     if message["type"] == "http.disconnect":
         raise ClientGone
     if len(body) > MAX_BODY:
-        raise TooLarge(
-            f"The body is longer than {MAX_BODY // 1024**2} MB; send less text, or a shorter list."
-        )
+        raise TOO_LARGE
     return body
 
 
-def _idempotency_key(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
+def _idempotency_key(headers: Headers) -> str | None:
+    for name, value in headers:
         if name == b"idempotency-key":
             key: str = value.decode("latin-1").strip()
             if not 0 < len(key) <= 200:

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from banditroute.errors import BanditrouteError
-from banditroute.service.gathering import GatheringProtocol
+from banditroute.service.protocol import HotProtocol
 
 
 class CannotListen(BanditrouteError):
@@ -44,12 +44,12 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
-def run(app: FastAPI, bound: socket.socket, ready: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT, then ends in order: requests, folds, snapshot, log."""
-    config = uvicorn.Config(
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """How the service is served: one process, the hot routes' own protocol, no log of every request."""
+    return uvicorn.Config(
         app,
         loop="uvloop",
-        http=GatheringProtocol,
+        http=HotProtocol,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -58,6 +58,10 @@ def run(app: FastAPI, bound: socket.socket, ready: Callable[[str], None]) -> Non
         proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
+
+
+def run(app: FastAPI, bound: socket.socket, ready: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT, then ends in order: requests, folds, snapshot, log."""
     host, port = bound.getsockname()[:2]
     where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     # uvicorn raises the signal again once it has ended in order; here that is the end, not a failure.
@@ -67,7 +71,7 @@ def run(app: FastAPI, bound: socket.socket, ready: Callable[[str], None]) -> Non
     # the interpreter does by default takes a tenth of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    _Server(config, lambda: ready(where)).run(sockets=[bound])
+    _Server(server_config(app), lambda: ready(where)).run(sockets=[bound])
 
 
 class _Server(uvicorn.Server):

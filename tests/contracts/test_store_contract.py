@@ -221,7 +221,13 @@ def test_acknowledgements_can_be_awaited(store: Store) -> None:
         assert [receipt.event_seq for receipt in receipts] == list(range(1, 51))
         with pytest.raises(UnknownDecision):
             await store.append_outcomes([quality(0.5, "nobody")])
-        assert await asyncio.wrap_future(store.append_outcomes([quality(0.6)])) == Receipt(1, 0, 51)
+        told: list[Receipt] = []
+        promised = store.append_outcomes([quality(0.6)])
+        promised.then(asyncio.get_running_loop(), lambda: told.append(promised.result()))
+        assert await promised == Receipt(1, 0, 51)
+        promised.then(asyncio.get_running_loop(), lambda: told.append(promised.result()))
+        await asyncio.sleep(0.01)
+        assert told == [Receipt(1, 0, 51)] * 2  # each once, also the one that asked afterwards
         abandoned = asyncio.ensure_future(store.append_outcomes([quality(0.7)]))
         await asyncio.sleep(0)
         abandoned.cancel()

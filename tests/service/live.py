@@ -14,7 +14,7 @@ import uvicorn
 
 from banditroute.config.settings import Settings
 from banditroute.service.app import create_app
-from banditroute.service.run import listening_socket
+from banditroute.service.run import listening_socket, server_config
 from banditroute.store import Store
 
 Answer = tuple[int, Any]
@@ -25,8 +25,7 @@ def serving(settings: Settings, store: Store | None = None) -> Iterator[str]:
     """A running service; gives its address as host:port."""
     bound = listening_socket("127.0.0.1", 0)
     port = bound.getsockname()[1]
-    config = uvicorn.Config(create_app(settings, store), lifespan="on", log_level="error", access_log=False)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(create_app(settings, store)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     while not server.started:

@@ -70,7 +70,7 @@ def test_errors_reach_whom_they_concern_and_the_thread_lives() -> None:
     writer.close()
 
 
-def test_an_event_cannot_be_called_back_and_a_closed_loop_harms_nobody() -> None:
+def test_giving_up_calls_no_event_back_and_a_closed_loop_harms_nobody() -> None:
     disk = Slow()
     writer = GroupWriter(disk.write)
 
@@ -81,7 +81,8 @@ def test_an_event_cannot_be_called_back_and_a_closed_loop_harms_nobody() -> None
 
     asyncio.run(give_up())
     second = writer.put(2)
-    assert not second.cancel()
+    with pytest.raises(TimeoutError):
+        second.result(0.01)
     disk.go.set()
     assert second.result(10) == 4
     assert [item for group in disk.groups for item in group] == [1, 2]

@@ -1,0 +1,140 @@
+"""HTTP for the two hot routes without the server's machinery for anything else.
+
+uvicorn makes a scope, a task and a state machine for each request, and sends head and body of the
+answer apart: over half of the time that deciding and storing take. A request to a hot route needs
+none of it: its body goes to the route's handler as soon as it is whole, and the answer leaves in one
+packet. Whatever is out of the ordinary (another route, a query, pipelining, `Expect`) goes uvicorn's way.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from banditroute.service.errors import error_reply
+from banditroute.service.hot import MAX_BODY, TOO_LARGE, Begin, HotApp
+
+_HEAD = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_JSON = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
+_CLOSING = b"connection: close\r\n"
+
+
+class _Unheard:
+    """Stands where uvicorn keeps an event that wakes the app's task; here nobody waits."""
+
+    def set(self) -> None:
+        """Does nothing."""
+
+
+class Exchange:
+    """One request to a hot route and its answer; it has what uvicorn asks of a cycle of its own."""
+
+    message_event = _Unheard()
+
+    def __init__(self, protocol: HotProtocol, begin: Begin, keep_alive: bool) -> None:
+        self._protocol = protocol
+        self._begin = begin
+        self.body = bytearray()
+        self.more_body = True
+        self.keep_alive = keep_alive
+        self.disconnected = False
+        self.response_complete = False
+
+    def receive(self, data: bytes) -> None:
+        """Takes a part of the body; one that is too long is refused before it is whole."""
+        if self.response_complete:
+            return
+        self.body += data
+        if len(self.body) > MAX_BODY:
+            self.body.clear()
+            self.answer(*error_reply(TOO_LARGE))
+
+    def begin(self) -> None:
+        """The body is whole."""
+        if not self.response_complete:
+            self.more_body = False
+            self._begin(bytes(self.body), self._protocol.headers, self.answer)
+
+    def answer(self, status: int, reply: bytes) -> None:
+        """Sends the answer, once; a second one, or one to a client that left, goes nowhere."""
+        if self.disconnected or self.response_complete:
+            return
+        self.response_complete = True
+        self._protocol.send(status, reply, self.keep_alive)
+
+
+class HotProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a way of its own for the hot routes of a `HotApp`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        plain = not (self.access_log or self.root_path or self.limit_concurrency)
+        self._hot = self.app.hot if plain and isinstance(self.app, HotApp) else {}
+        self._dated: tuple[object, bytes] = (None, b"")
+
+    def on_message_begin(self) -> None:
+        """A request begins. Its scope is made once it is known not to be hot."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: hot, or uvicorn's."""
+        begin = self._hot.get(self.url)
+        parser, before = self.parser, self.cycle
+        if (
+            begin is None
+            or parser.get_method() != b"POST"
+            or self.expect_100_continue
+            or parser.should_upgrade()
+            or (before is not None and not before.response_complete)
+        ):
+            self._as_uvicorn()
+            return
+        keep_alive = parser.get_http_version() != "1.0" and parser.should_keep_alive()
+        self.cycle = cast(RequestResponseCycle, Exchange(self, begin, keep_alive))
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        cycle: object = self.cycle
+        if type(cycle) is Exchange:
+            cycle.receive(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        cycle: object = self.cycle
+        if type(cycle) is Exchange:
+            cycle.begin()
+        else:
+            super().on_message_complete()
+
+    def send(self, status: int, reply: bytes, keep_alive: bool) -> None:
+        """Writes an answer as one packet."""
+        if self.transport.is_closing():
+            return
+        closing = b"" if keep_alive else _CLOSING
+        self.transport.write(
+            b"".join((_HEAD[status], self._default_head(), closing, _JSON % len(reply), reply))
+        )
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _as_uvicorn(self) -> None:
+        """Begins the request again, with what was read of it, in the way of the server."""
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def _default_head(self) -> bytes:
+        """The server's own headers, such as the date; uvicorn makes the list anew every second."""
+        headers = self.server_state.default_headers
+        if self._dated[0] is not headers:
+            self._dated = headers, b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._dated[1]
