@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from banditroute.store.base import Changes, Entry, Record, Snapshot, Store
+from banditroute.store.base import Changes, Decided, Entry, Record, Snapshot, Store
 from banditroute.types import Receipt
 
-__all__ = ["Changes", "Entry", "Receipt", "Record", "Snapshot", "Store", "open_store", "upgrade"]
+__all__ = ["Changes", "Decided", "Entry", "Receipt", "Record", "Snapshot", "Store", "open_store", "upgrade"]
 
 _MEMORY = "memory://"
 

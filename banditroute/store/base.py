@@ -56,6 +56,16 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """One page of decisions in the order in which they were stored, up to and including number `upto`.
+    `prompts` holds those that were kept, by decision."""
+
+    upto: int
+    records: tuple[Record, ...]
+    prompts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A folded state as of event `seq`: a cache. `fingerprint` says what it was folded under."""
 
@@ -119,6 +129,11 @@ class Store(Protocol):
     def changes(self, after_seq: int, limit: int = 10_000) -> Changes:
         """Every decision with an outcome in `after_seq < seq <= upto`, each with all its outcomes up
         to `upto`, in order of their first new one. A page covers at most `limit` new outcomes; after
+        the last one `upto` stays where it was."""
+        ...
+
+    def decided(self, after: int, limit: int = 10_000) -> Decided:
+        """The next `limit` decisions after number `after` (0 at first), each with all its outcomes; after
         the last one `upto` stays where it was."""
         ...
 

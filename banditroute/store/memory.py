@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from threading import Lock
 from typing import TypeVar
 
 from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store.acknowledgement import Acknowledgement, settled
-from banditroute.store.base import Changes, Entry, Record, Snapshot, Texts, Told
+from banditroute.store.base import Changes, Decided, Entry, Record, Snapshot, Texts, Told
 from banditroute.store.codec import decode, encode
 from banditroute.store.ledger import Ledger, submit
 from banditroute.types import Decision, Occasion, Outcome, Receipt
@@ -95,6 +96,14 @@ class MemoryStore:
             touched = dict.fromkeys(outcome.decision_id for outcome in new)
             records = (self._as_of(decision_id, upto) for decision_id in touched)
             return Changes(upto, tuple(_told(record) for record in records))
+
+    def decided(self, after: int, limit: int = 10_000) -> Decided:
+        with self._lock:
+            self._check_open()
+            page = list(islice(self._decisions, after, after + limit))
+            records = tuple(self._as_of(decision_id, self._ledger.seq) for decision_id in page)
+            prompts = {key: kinds["prompt"] for key in page if "prompt" in (kinds := self._texts[key])}
+            return Decided(after + len(page), records, prompts)
 
     def last_seq(self) -> int:
         with self._lock:

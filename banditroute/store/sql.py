@@ -12,7 +12,7 @@ from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store import tables
 from banditroute.store.acknowledgement import Acknowledgement, settled
 from banditroute.store.appender import Appender, Item, new_decisions
-from banditroute.store.base import Changes, Entry, Record, Snapshot, Texts, Told
+from banditroute.store.base import Changes, Decided, Entry, Record, Snapshot, Texts, Told
 from banditroute.store.codec import decode, decode_occasion
 from banditroute.store.engine import failures
 from banditroute.store.ledger import submit
@@ -46,6 +46,14 @@ _page = select(_o.seq, _o.decision_id).where(_new).order_by(_o.seq).limit(bindpa
 _touched = select(_o.decision_id).where(_new, _covered)
 _touched_decisions = select(_d.id, _d.body).where(_d.id.in_(_touched))
 _touched_outcomes = _outcomes.where(_o.decision_id.in_(_touched), _covered)
+
+_decided = select(_d.seq, _d.id, _d.body).where(_d.seq > bindparam("after")).order_by(_d.seq)
+_decided_page = _decided.limit(bindparam("limit"))
+_in_span = select(_d.id).where(_d.seq > bindparam("after"), _d.seq <= bindparam("upto"))
+_decided_outcomes = _outcomes.where(_o.decision_id.in_(_in_span))
+_decided_prompts = select(tables.texts.c.decision_id, tables.texts.c.body).where(
+    tables.texts.c.decision_id.in_(_in_span), tables.texts.c.kind == "prompt"
+)
 
 _last_seq = select(func.coalesce(func.max(_o.seq), 0))
 _counts = select(
@@ -124,6 +132,19 @@ class SqlStore:
                 outcomes[row.decision_id].append(Outcome(*row))
         records = (Told(decode_occasion(bodies[key]), tuple(kept)) for key, kept in outcomes.items())
         return Changes(upto, tuple(records))
+
+    def decided(self, after: int, limit: int = 10_000) -> Decided:
+        with self._reading() as connection:
+            page = connection.execute(_decided_page, {"after": after, "limit": limit}).all()
+            if not page:
+                return Decided(after, (), {})
+            span = {"after": after, "upto": page[-1].seq}
+            outcomes: dict[str, list[Outcome]] = {row.id: [] for row in page}
+            for row in connection.execute(_decided_outcomes, span):
+                outcomes[row.decision_id].append(Outcome(*row))
+            prompts = {row.decision_id: row.body for row in connection.execute(_decided_prompts, span)}
+        records = tuple(Record(decode(row.body), tuple(outcomes[row.id])) for row in page)
+        return Decided(page[-1].seq, records, prompts)
 
     def last_seq(self) -> int:
         with self._reading() as connection:

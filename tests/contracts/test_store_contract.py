@@ -183,6 +183,24 @@ def test_changes_page_through_all_outcomes_and_nothing_else(store: Store) -> Non
     assert whole.upto == 7
 
 
+def test_decisions_page_in_the_order_in_which_they_were_stored(store: Store) -> None:
+    for i in (3, 0, 4, 1, 2):
+        store.append_decisions(
+            [decision(f"d{i}")], texts={f"d{i}": {"prompt": f"p{i}", "other": "x"}}
+        ).result(10)
+    for i in (2, 3, 3):
+        tell(store, quality(i / 10, f"d{i}"))
+        tell(store, quality(0.9, f"d{i}", rater="r"))
+    seen: list[list[tuple[str, int]]] = []
+    upto = 0
+    while (page := store.decided(upto, limit=2)).records:
+        seen.append([(record.decision.id, len(record.outcomes)) for record in page.records])
+        assert page.prompts == {key: key.replace("d", "p") for key, _ in seen[-1]}
+        upto = page.upto
+    assert seen == [[("d3", 2), ("d0", 0)], [("d4", 0), ("d1", 0)], [("d2", 2)]]
+    assert (store.decided(upto).upto, store.decided(upto).records) == (upto, ())
+
+
 def test_many_threads_number_without_gap_and_lists_stay_together(store: Store) -> None:
     names = [f"d{i}" for i in range(8)]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from banditroute.errors import LogError
-from banditroute.offline.logs import read_log
-from banditroute.offline.simulation import simulate
+from banditroute.offline.logs.reading import read_log
+from banditroute.offline.simulation.run import simulate
 
 Row = dict[str, object]
 WriteLog = Callable[..., Path]

@@ -1,0 +1,40 @@
+"""Progress of long reads and writes, drawn on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from banditroute.offline.logs.queries import Progress
+
+
+@contextmanager
+def reading() -> Iterator[Progress]:
+    """A bar on a terminal, a line for each quarter elsewhere; nothing for what is done at once."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=1.0)
+        yield lambda done, what: bar.update(task, completed=done, description=what)
+
+
+def _lines() -> Progress:
+    quarters: dict[str, int] = {}
+
+    def tell(done: float, what: str) -> None:
+        quarter = int(4 * done)
+        if 0 < quarter < 4 and quarter > quarters.get(what, 0):
+            quarters[what] = quarter
+            click.echo(f"{what}: {25 * quarter}%", err=True)
+
+    return tell

@@ -1,0 +1,1 @@
+"""Logs of past requests: reading, checking, converting, exporting."""

@@ -1,0 +1,117 @@
+"""The shape of a log: a row for every model of every request, one row per request, or neither."""
+
+from __future__ import annotations
+
+from banditroute.errors import LogError
+from banditroute.offline.logs.cells import feature_names
+from banditroute.offline.logs.queries import fetch
+from banditroute.offline.logs.table import Rows, keep_requests
+
+MAX_MODELS = 64
+
+
+def complete_requests(rows: Rows, skip_bad: bool) -> tuple[str, ...] | None:
+    """Makes the relation `requests` of a full-information log and gives its models, sorted; None where
+    every request has one row.
+
+    Refuses a mixture, and rows that contradict one another; `skip_bad` leaves those requests out.
+    """
+    connection = rows.connection
+    total, requests = fetch(connection, "SELECT count(*), count(DISTINCT request_id) FROM outcomes")[0]
+    if not total:
+        raise LogError("Nothing is left of the log without its broken rows; mend them.")
+    if total == requests:
+        return None
+    models = _models(rows)
+    _make_requests(rows)
+    problems = [problem for problem in (_double(rows), _torn(rows)) if problem]
+    if problems:
+        if not skip_bad:
+            raise LogError(problems[0])
+        rows.notes.extend(f"Left out with all rows of their requests: {problem}" for problem in problems)
+        keep_requests(rows, "SELECT request_id FROM requests WHERE rows = seen AND class = other_class")
+        connection.execute("DROP TABLE requests; DROP TYPE texts_of_model")
+        return complete_requests(rows, skip_bad)
+    ((fewest, most, short),) = fetch(
+        connection, f"SELECT min(rows), max(rows), count(*) FILTER (rows < {len(models)}) FROM requests"
+    )
+    if fewest < len(models):
+        _settle_partial(rows, models, most, short, requests, skip_bad)
+    return models
+
+
+def _models(rows: Rows) -> tuple[str, ...]:
+    query = "SELECT DISTINCT model FROM outcomes ORDER BY model"
+    names = [name for (name,) in fetch(rows.connection, query)]
+    check_models(names)
+    rows.connection.execute(f"CREATE TYPE texts_of_model AS ENUM ({query})")
+    return tuple(names)
+
+
+def check_models(names: list[str]) -> None:
+    """Refuses what cannot be a set of models to choose from."""
+    if len(names) > MAX_MODELS:
+        raise LogError(
+            f"The log has {len(names):,} models, more than {MAX_MODELS}: is --columns model=COLUMN right? "
+            "Otherwise keep the models that matter."
+        )
+
+
+def _make_requests(rows: Rows) -> None:
+    """One row per request: what all its rows share, how many there are and of how many models."""
+    own = {
+        "unit": "arg_min(unit, row)",
+        "decided_at": "min(decided_at)",
+        "input_tokens": "max(input_tokens)",
+        **{name: f"arg_min({name}, row)" for name in feature_names(rows.features)},
+    }
+    there = {*rows.found, *feature_names(rows.features), *({"decided_at"} if "at" in rows.found else ())}
+    kept = "".join(f", {expression} AS {name}" for name, expression in own.items() if name in there)
+    rows.connection.execute(
+        "CREATE TEMP TABLE requests AS SELECT request_id, min(class) AS class, max(class) AS other_class, "
+        "count(*) AS rows, min(row) AS row, "
+        "bit_count(bit_or(1::UBIGINT << enum_code(CAST(model AS texts_of_model)))) AS seen"
+        f"{kept} FROM outcomes GROUP BY request_id"
+    )
+
+
+def _double(rows: Rows) -> str | None:
+    """What to say of pairs of request and model that have several rows."""
+    if not fetch(rows.connection, "SELECT 1 FROM requests WHERE rows > seen LIMIT 1"):
+        return None
+    double = fetch(
+        rows.connection,
+        "SELECT request_id, model, count(*) FROM outcomes WHERE request_id IN "
+        "(SELECT request_id FROM requests WHERE rows > seen) "
+        "GROUP BY ALL HAVING count(*) > 1 ORDER BY min(row)",
+    )
+    request, model, times = double[0]
+    return (
+        f"{len(double):,} pairs of request and model have several rows (the first: request {request}, "
+        f"model {model}, {times} rows); keep one row per pair."
+    )
+
+
+def _torn(rows: Rows) -> str | None:
+    """What to say of requests whose rows disagree on the class."""
+    torn = fetch(rows.connection, "SELECT request_id FROM requests WHERE class <> other_class ORDER BY row")
+    if not torn:
+        return None
+    return (
+        f"{len(torn):,} requests have rows of different classes (the first: request {torn[0][0]}); "
+        "a request has one class, known before it is answered."
+    )
+
+
+def _settle_partial(
+    rows: Rows, models: tuple[str, ...], most: int, short: int, requests: int, skip_bad: bool
+) -> None:
+    """Refuses requests that lack a row for some of the models, or leaves them out."""
+    what = f"{short:,} of {requests:,} requests lack a row for some of the {len(models)} models"
+    if not skip_bad or most < len(models):
+        raise LogError(
+            f"{what}; full information needs a row for every model of every request, so leave those "
+            "requests or models out of the log."
+        )
+    rows.notes.append(f"Left out: {what}.")
+    rows.connection.execute(f"DELETE FROM requests WHERE rows < {len(models)}")

@@ -1,0 +1,180 @@
+"""The rows of a log as one typed relation in duckdb, and the checks that each row must pass.
+
+Each row carries the number of the first check that it fails, 0 where it is right; so bad rows can be
+counted, shown and refused, or left out where that was asked for. Nothing is ever guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from banditroute.errors import LogError
+from banditroute.offline.logs.cells import TYPED, Check, row_checks, typed_columns
+from banditroute.offline.logs.files import quoted, some, suggestion, where_clause
+from banditroute.offline.logs.queries import Progress, fetch, run
+from banditroute.offline.logs.source import ROW, LogFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The right rows of a log: the relation `outcomes` of `connection`, in the order of the file.
+
+    `found` maps the columns of the log schema that are there to the file's own. `notes` say what was left
+    out.
+    """
+
+    connection: DuckDBPyConnection
+    found: Mapping[str, str]
+    features: Sequence[str]
+    notes: list[str]
+
+
+def make(
+    file: LogFile,
+    found: dict[str, str],
+    where: Mapping[str, str],
+    features: Sequence[str],
+    *,
+    skip_bad: bool,
+    progress: Progress | None,
+    prompts: bool = False,
+) -> Rows:
+    """Makes the relation `outcomes` of the wanted rows.
+
+    Text is parsed once, into a table; a Parquet file is read again for each column, which is cheaper
+    than to keep it. With `prompts` they are a column too. Raises LogError for bad rows, unless `skip_bad`
+    leaves them out.
+    """
+    connection = file.connection
+    condition, values = where_clause(file.columns, found, where)
+    for name in features:
+        if name not in file.columns:
+            raise LogError(
+                f"--features names '{name}', but the log has no such column; it has {some(file.columns)}."
+                f"{suggestion(name, file.columns)}"
+            )
+    for name, value in values.items():
+        connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
+    checks = row_checks(file, found, features)
+    faults = " ".join(f"WHEN {check.wrong} THEN {number}" for number, check in enumerate(checks, 1))
+    typed = [
+        f"{ROW} AS row",
+        *typed_columns(file, found, features, prompts),
+        f"CASE {faults} ELSE 0 END AS fault",
+    ]
+    kept = "VIEW" if file.form == "parquet" else "TABLE"
+    run(
+        connection,
+        f"CREATE TEMP {kept} typed AS SELECT {', '.join(typed)} FROM file WHERE {condition}",
+        progress,
+        "reading the log",
+    )
+    _forget_unseen(file, found, checks)
+    rows = Rows(connection, found, features, [])
+    _settle_lines(file, rows, skip_bad)
+    _settle_faults(file, rows, checks, where, skip_bad)
+    return rows
+
+
+def keep_requests(rows: Rows, wanted: str) -> None:
+    """Keeps the rows of the requests that the query `wanted` names, in their order."""
+    connection = rows.connection
+    connection.execute(
+        f"CREATE TEMP TABLE kept AS SELECT * FROM outcomes WHERE request_id IN ({wanted}) ORDER BY row"
+    )
+    connection.execute("CREATE OR REPLACE TEMP VIEW outcomes AS SELECT * FROM kept")
+
+
+def _settle_lines(file: LogFile, rows: Rows, skip_bad: bool) -> None:
+    """Refuses lines of CSV that do not parse, or notes that they are left out."""
+    if file.form != "csv":
+        return
+    ((count, line, reason, torn),) = fetch(
+        rows.connection,
+        "SELECT count(DISTINCT line), min(line), arg_min(error_message, (line, column_idx)), "
+        f"count(*) FILTER (error_type = 'UNQUOTED VALUE') FROM rejects_of_{file.view} "
+        f"WHERE scan_id = (SELECT max(scan_id) FROM rejects_of_{file.view})",
+    )
+    if not count:
+        return
+    lines = "1 line" if count == 1 else f"{count:,} lines"
+    what = f"{lines} of {file.path} cannot be read (the first is line {line:,}: {reason.strip().rstrip('.')})"
+    if torn:
+        raise LogError(f"{what}; a quote that is opened and not closed hides what follows it: close it.")
+    if not skip_bad:
+        raise LogError(f"{what}; mend them, or leave them out with --skip-bad.")
+    rows.notes.append(f"Left out: {what}.")
+
+
+def _settle_faults(
+    file: LogFile, rows: Rows, checks: Sequence[Check], where: Mapping[str, str], skip_bad: bool
+) -> None:
+    """Refuses rows that fail a check, or leaves them out; makes the relation `outcomes` of the others."""
+    connection = rows.connection
+    counts = fetch(connection, "SELECT fault, count(*), min(row) FROM typed GROUP BY fault ORDER BY fault")
+    if not counts:
+        raise LogError(_nothing_found(file, rows.found, where))
+    bad = [(checks[fault - 1], count, row) for fault, count, row in counts if fault]
+    if not bad:
+        connection.execute("CREATE TEMP VIEW outcomes AS SELECT * EXCLUDE (fault) FROM typed")
+        return
+    sentences = [_sentence(file, *one) for one in bad]
+    if not skip_bad or len(bad) == len(counts):
+        raise LogError(f"{sentences[0]}; {bad[0][0].remedy}.")
+    rows.notes.extend(f"Left out: {sentence}." for sentence in sentences)
+    connection.execute("CREATE TEMP VIEW outcomes AS SELECT * EXCLUDE (fault) FROM typed WHERE fault = 0")
+
+
+def _sentence(file: LogFile, check: Check, count: int, row: int) -> str:
+    """How many rows fail a check, which is the first, and what it holds."""
+    rows = "1 row has" if count == 1 else f"{count:,} rows have"
+    first = f"SELECT {check.shown} FROM file WHERE {ROW} = {row} ORDER BY {check.wrong} DESC LIMIT 1"
+    ((value,),) = fetch(file.connection, first)
+    example = f": {value}" if value else ""
+    return f"{rows} {check.what} (the first is row {place_in_file(file, row):,}{example})"
+
+
+def place_in_file(file: LogFile, row: int) -> int:
+    """The number of a row among all rows of the file, those that were set aside included."""
+    if file.form == "csv":
+        aside = f"SELECT DISTINCT line - 1 FROM rejects_of_{file.view} ORDER BY 1"
+        for (line,) in fetch(file.connection, aside):
+            row += line <= row
+    return row
+
+
+def _forget_unseen(file: LogFile, found: dict[str, str], checks: Sequence[Check]) -> None:
+    """Drops columns that no row of a JSON file has. Times that begin after the sample lack in its rows."""
+    names = [
+        name
+        for name, column in found.items()
+        if column in file.unseen and name not in ("request_id", "request_class", "model")
+    ]
+    if not names:
+        return
+    listed = ", ".join(f"count({TYPED.get(name, name)})" for name in names)
+    (counts,) = fetch(file.connection, f"SELECT {listed} FROM typed")
+    for name, count in zip(names, counts, strict=True):
+        if not count:
+            del found[name]
+    if "at" in names and "at" in found:
+        fault = next(number for number, check in enumerate(checks, 1) if "no time" in check.what)
+        file.connection.execute(f"UPDATE typed SET fault = {fault} WHERE fault = 0 AND decided_at IS NULL")
+
+
+def _nothing_found(file: LogFile, found: Mapping[str, str], where: Mapping[str, str]) -> str:
+    """Why no row is left: none there, or what the columns of a fruitless `where` do hold."""
+    if not where:
+        return "The log has no rows; it needs one per request and model."
+    sentences = []
+    for name in where:
+        column = quoted(name if name in file.columns else found[name])
+        query = f"SELECT DISTINCT CAST({column} AS VARCHAR) v FROM file ORDER BY v LIMIT 13"
+        sentences.append(f"{name} has {some((value for (value,) in fetch(file.connection, query)), 12)}")
+    named = ",".join(f"{name}={value}" for name, value in where.items())
+    return f"No row of the log has {named}. {'; '.join(sentences)}."
