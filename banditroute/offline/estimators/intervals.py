@@ -1,0 +1,169 @@
+"""From terms to an answer: the value, and the interval that holds for this kind of log, or why none does."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from banditroute.core.inference import Floats, bernstein_margin, bootstrap_means, normal_interval
+from banditroute.errors import LogError
+from banditroute.offline.estimators.forms import Form
+from banditroute.offline.estimators.sequences import sequence
+from banditroute.offline.estimators.terms import Terms, combined, standard_error
+from banditroute.offline.estimators.value import IntervalKind, PolicyValue
+
+LEAST_ESS = 200.0
+MOST_SHARE = 0.05
+"""A normal interval needs this many effective rows (or clusters), and none above this part of all weight."""
+
+LEARNERS_WEIGHT = 10.0
+"""On the log of a learner the normal interval covers where no weight can exceed this: where whatever the
+target does was logged with a tenth of its probability at least."""
+
+UNSUPPORTED = 1e-3
+"""The share of the target that may lie on models of logged probability 0."""
+
+_KINDS = ("normal", "bernstein", "bootstrap", "sequence")
+_REPLICATES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The interval that is wanted: its kind (None: what fits the log), level, and the range of rewards.
+
+    `bounds` is None where the range is not known; `timed` says that a learner may have made the log.
+    """
+
+    kind: IntervalKind | None
+    level: float
+    bounds: tuple[float, float] | None
+    timed: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.kind is not None and self.kind not in _KINDS:
+            raise LogError(f"There is no interval '{self.kind}'; the intervals are {', '.join(_KINDS)}.")
+        if not 0.0 < self.level < 1.0:
+            raise LogError(f"level must lie between 0 and 1, as 0.95 does; it is {self.level:g}.")
+
+
+def reward_range(reward: Floats, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The range of the reward: as given, or (0, 1) where all lie in it; None where it is not known."""
+    low, high = float(reward.min()), float(reward.max())
+    if bounds is None:
+        return (0.0, 1.0) if low >= 0.0 and high <= 1.0 else None
+    if not bounds[0] < bounds[1] or not all(map(math.isfinite, bounds)):
+        raise LogError("bounds must be the smallest and the largest reward there can be, such as (0, 1).")
+    if low < bounds[0] or high > bounds[1]:
+        raise LogError(
+            f"bounds are {bounds[0]:g} to {bounds[1]:g}, but the rewards go from {low:g} to {high:g}; give "
+            "the range that every reward must lie in."
+        )
+    return float(bounds[0]), float(bounds[1])
+
+
+def answer(form: Form, terms: Terms, wish: Wish) -> PolicyValue:
+    """One estimator's value, with its interval or the reason why there is none."""
+    rows = terms.rows
+    value, se = float(combined(form, terms.moments(form)[0])), standard_error(form, terms)
+    reachable = terms.largest_possible() if wish.timed or wish.kind == "bernstein" else rows.largest
+    kind: IntervalKind = wish.kind or "normal"
+    if wish.kind is None and wish.timed and (reachable > LEARNERS_WEIGHT or _too_thin(terms, kind)):
+        kind = "sequence"
+    refusal = _refusal(form, terms, wish, kind, reachable)
+    low = high = math.nan
+    if refusal is None:
+        if kind == "normal":
+            low, high = normal_interval(value, se, wish.level)
+        elif kind == "bootstrap":
+            low, high = _bootstrap(form, terms, wish)
+        else:
+            assert wish.bounds is not None
+            if kind == "sequence":
+                low, high = sequence(terms, form.modelled, wish.bounds, wish.level)
+            else:
+                low, high = _bernstein(form, terms, wish.bounds, wish.level, value, se, reachable)
+    return PolicyValue(
+        form.name, value, low, high, len(rows), rows.ess, rows.largest, se, kind, rows.share, form.unbiased,
+        form.shown, refusal,
+    )  # fmt: skip
+
+
+def _refusal(form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable: float) -> str | None:
+    """Why this interval would not hold, in one sentence, with what would."""
+    if kind == "bernstein" and (wish.timed or terms.clusters is not None):
+        return 'A bernstein interval needs independent rows; ask ips or dr for interval="sequence".'
+    if kind in ("bernstein", "sequence"):
+        if not form.unbiased:
+            return (
+                f"{form.name} is biased, and a {kind} interval holds around ips and dr only; ask one of them."
+            )
+        if wish.bounds is None:
+            return f"A {kind} interval needs the range of the reward; give bounds, such as bounds=(-1, 1)."
+    if kind == "sequence":
+        return None
+    if kind == "bootstrap" and (form.tuned or (form.leans and terms.fit is not None)):
+        return (
+            f"A bootstrap would hold q̂ and the parameter of {form.name} fixed; the normal interval does not."
+        )
+    share = terms.unsupported()
+    if share > UNSUPPORTED:
+        return (
+            f"{share:.1%} of what the target does had no chance in the log; it takes a log whose policy "
+            "could choose those models on every request."
+        )
+    if kind == "bernstein":
+        return None
+    if wish.timed and reachable > LEARNERS_WEIGHT:
+        return (
+            f"A learner made this log and weights reach {reachable:,.0f} there; above {LEARNERS_WEIGHT:.0f} "
+            f'a {kind} interval covers too seldom. Ask ips or dr for interval="sequence".'
+        )
+    return _too_thin(terms, kind)
+
+
+def _too_thin(terms: Terms, kind: IntervalKind) -> str | None:
+    """Whether too few rows, or clusters, carry the weight."""
+    rows = terms.rows
+    ess, most, what = rows.ess, rows.share, "rows"
+    if terms.clusters is not None:
+        sums = terms.by_cluster(rows.weight)
+        ess, most, what = sums.sum() ** 2 / float(sums @ sums), float(sums.max() / sums.sum()), "clusters"
+    if ess < LEAST_ESS:
+        found = f"The weights leave {ess:.0f} effective {what}, and a {kind} interval needs {LEAST_ESS:.0f}"
+    elif most > MOST_SHARE:
+        found = f"One of the {what} holds {most:.0%} of all weight; a {kind} interval bears {MOST_SHARE:.0%}"
+    else:
+        return None
+    return f"{found}: it takes more rows, or a log that tried what the target does more often."
+
+
+def _bootstrap(form: Form, terms: Terms, wish: Wish) -> tuple[float, float]:
+    """Percentiles of the value over resampled rows, or clusters (Efron 1979)."""
+    sums = terms.columns(form)
+    sizes = terms.by_cluster(np.ones(len(sums)))
+    if terms.clusters is not None:
+        sums = np.stack([terms.by_cluster(column) for column in sums.T], axis=1)
+    values = combined(form, bootstrap_means(sums, sizes, _REPLICATES, wish.seed))
+    tail = (1.0 - wish.level) / 2.0
+    low, high = np.quantile(values, [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+def _bernstein(
+    form: Form,
+    terms: Terms,
+    bounds: tuple[float, float],
+    level: float,
+    value: float,
+    se: float,
+    reachable: float,
+) -> tuple[float, float]:
+    """Empirical Bernstein around the value; its terms can reach as far as the largest weight takes them."""
+    n, length = len(terms.rows), bounds[1] - bounds[0]
+    least, most = min(bounds[0], 0.0), max(bounds[1], 0.0)
+    reach = length * (1.0 + 2.0 * reachable) if form.modelled else (most - least) * reachable
+    margin = bernstein_margin(se * se * n, reach, n, level)
+    return max(value - margin, bounds[0]), min(value + margin, bounds[1])
