@@ -73,6 +73,13 @@ def _check_policies(loaded: Loaded) -> None:
         Chooser(settings)
     except ConfigError as error:  # each is right by itself, but not together
         loaded.problems.add(("policy", "mode"), f"mode in [policy]: {error}")
+    if settings.prior is not None:
+        from banditroute.core.state import frame_of
+
+        try:
+            frame_of(settings)
+        except ConfigError as error:
+            loaded.problems.add(("policy", "prior"), f"prior in [policy]: {error}")
     loaded.problems.raise_any()
 
 

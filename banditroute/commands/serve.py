@@ -25,28 +25,40 @@ _config = click.option(
 )
 
 
+_prior = click.option(
+    "--prior",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="What to start from, made by fit (the configured one).",
+)
+
+
 @click.command(epilog="Example: banditroute serve --config banditroute.toml --port 8400")
 @_config
 @click.option("--host", help="Address to listen on (the configured one, 127.0.0.1).")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on (the configured one, 8400); 0: any."
 )
+@_prior
 @click.option(
     "--insecure", is_flag=True, help="Listen on addresses that others reach; there are no keys yet."
 )
-def serve(config: Path | None, host: str | None, port: int | None, insecure: bool) -> None:
+def serve(
+    config: Path | None, host: str | None, port: int | None, prior: Path | None, insecure: bool
+) -> None:
     """Starts the service: routes requests, takes feedback, learns.
 
     SIGTERM or Ctrl-C end it in order; after a crash the next start folds the event log.
     """
     from banditroute.config.load import load
+    from banditroute.config.priorfile import with_prior
     from banditroute.service.app import create_app
     from banditroute.service.run import check_host, listening_socket, run
 
     loaded = load(config)
     for warning in loaded.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    settings = loaded.settings
+    settings = with_prior(loaded.settings, prior)
     host = settings.server.host if host is None else host
     check_host(host, insecure=insecure)
     bound = listening_socket(host, settings.server.port if port is None else port)
@@ -56,9 +68,10 @@ def serve(config: Path | None, host: str | None, port: int | None, insecure: boo
 
 @click.command(epilog="Example: banditroute rebuild --verify")
 @_config
+@_prior
 @click.option("--verify", is_flag=True, help="Compare only; leave the snapshot as it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def rebuild(config: Path | None, verify: bool, as_json: bool) -> None:
+def rebuild(config: Path | None, prior: Path | None, verify: bool, as_json: bool) -> None:
     """Folds the whole event log from zero, compares with the last snapshot and its tail, and saves
     what was folded as the new snapshot.
 
@@ -66,11 +79,12 @@ def rebuild(config: Path | None, verify: bool, as_json: bool) -> None:
     Works while the service is stopped, and beside it.
     """
     from banditroute.config.load import load_settings
+    from banditroute.config.priorfile import with_prior
     from banditroute.routing.engine import opened_store
     from banditroute.routing.follow import save_state
     from banditroute.routing.rebuild import rebuild as fold_from_zero
 
-    settings = load_settings(config)
+    settings = with_prior(load_settings(config), prior)
     store = opened_store(settings)
     try:
         rebuilt = fold_from_zero(store, settings, _progress)

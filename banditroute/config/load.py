@@ -55,7 +55,7 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Loade
     override(data, env, problems)
     settings = build(data, problems)
     problems.raise_any()
-    settings = _placed(settings, path.resolve(), problems)
+    settings = _with_prior(_placed(settings, path.resolve(), problems), problems)
     upstreams = {upstream.name: upstream for upstream in settings.upstreams}
     models = tuple(with_list_price(model, upstreams[model.provider]) for model in settings.models)
     listed = {
@@ -90,6 +90,20 @@ def _placed(settings: Settings, path: Path, problems: Problems) -> Settings:
         problems.add(("store", "url"), f"url in [store] names the folder {file}; name a file in it.")
         problems.raise_any()
     return replace(settings, path=path, store=replace(settings.store, url=url))
+
+
+def _with_prior(settings: Settings, problems: Problems) -> Settings:
+    """The settings with the prior that they name, read."""
+    if settings.policy.prior is None or settings.path is None:
+        return settings
+    from banditroute.config.priorfile import read_prior
+
+    try:
+        return replace(settings, prior=read_prior(settings.path.parent / settings.policy.prior))
+    except ConfigError as error:
+        problems.add(("policy", "prior"), f"prior in [policy]: {error}")
+        problems.raise_any()
+        raise
 
 
 def _warnings(settings: Settings, env: Mapping[str, str]) -> list[str]:

@@ -168,6 +168,7 @@ SECTIONS: dict[str, dict[str, Check]] = {
         "horizon": whole(1, 10**12),
         "min_quality_probability": _share,
         "prior_quality": _share,
+        "prior": text(),
         "half_life_days": table(number(1e-3, 10**6), FACTORS),
     },
     "classify": {

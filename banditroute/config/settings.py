@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from banditroute.config.priors import Prior
 from banditroute.types import Model, Weights
 
 
@@ -41,7 +42,8 @@ class PolicySettings:
     `mode` is live, shadow, canary:SHARE or off. `floor` is the share of uniform exploration mixed
     into a learning policy's probabilities. `horizon` is the number of requests planned for.
     `min_quality_probability`: a model whose chance to reach `min_quality` is below it is excluded.
-    Half-lives are in days of decision age, infinite by default.
+    Half-lives are in days of decision age, infinite by default. `prior` is the file of a prior, relative
+    to the configuration file.
     """
 
     name: str = "thompson"
@@ -52,6 +54,7 @@ class PolicySettings:
     min_quality_probability: float = 0.2
     prior_quality: float = 0.9
     half_life_days: Mapping[str, float] = field(default_factory=dict)
+    prior: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +145,4 @@ class Settings:
     models: tuple[Model, ...] = ()
     classes: tuple[RequestClass, ...] = ()
     rules: tuple[Rule, ...] = ()
+    prior: Prior | None = None

@@ -1,0 +1,91 @@
+"""`banditroute fit`: what a log teaches, as a prior to start from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from banditroute.commands.results import check_writable
+
+EPILOG = """Example:
+
+\b
+  banditroute fit history.parquet -o prior.json --where split=val
+  banditroute serve --prior prior.json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("log", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, metavar="PRIOR", help="The file to write."
+)
+@click.option("--columns", metavar="A=B,…", help="The log's own names: request_id=prompt_id,…")
+@click.option("--where", metavar="A=V,…", help="Only rows with these values, e.g. split=val.")
+@click.option("--features", metavar="A,B", help="Numeric columns that learners may use.")
+@click.option("--weights", metavar="K=V,…", help="Worth of quality, usd and second, for the shares shown.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="Configuration that the prior is for: prices, scale of features, prior quality.",
+)
+@click.option("--json", "json_path", metavar="F", help="Write the figures as JSON; - is standard output.")
+def fit(
+    log: Path,
+    out: Path,
+    columns: str | None,
+    where: str | None,
+    features: str | None,
+    weights: str | None,
+    config: Path | None,
+    json_path: str | None,
+) -> None:
+    """Learn priors from the history in LOG (CSV, JSONL or Parquet), for serve and simulate.
+
+    LOG holds one row per request and model, or per request: full information, logged decisions, or what
+    was merely observed. For how many outcomes it may count, later parts of LOG decide, which earlier
+    parts are made to predict.
+    """
+    from dataclasses import replace
+
+    from banditroute.config.load import load_settings
+    from banditroute.config.priorfile import write_prior
+    from banditroute.config.settings import Settings
+    from banditroute.offline.history.findings import describe
+    from banditroute.offline.history.fitting import fit_prior
+    from banditroute.offline.options import parse_names, parse_pairs, parse_weights
+
+    check_writable(out, json_path)
+    settings = load_settings(config) if config else Settings()
+    if weights is not None:
+        wished = parse_weights(parse_pairs(weights, "--weights"), settings.reward.weights)
+        settings = replace(settings, reward=replace(settings.reward, weights=wished))
+    click.echo(f"Fitting {log}", err=True)
+    prior = fit_prior(
+        log,
+        columns=parse_pairs(columns, "--columns") if columns else None,
+        where=parse_pairs(where, "--where") if where else None,
+        features=parse_names(features, "--features") if features else (),
+        settings=settings,
+    )
+    fitted = describe(prior, settings)
+    write_prior(prior, out)
+    text = json.dumps(fitted.to_dict(), indent=2, allow_nan=False)
+    if json_path == "-":
+        click.echo(text)
+        return
+    if json_path is not None:
+        try:
+            Path(json_path).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise click.UsageError(f"{json_path} cannot be written: {error.strerror}.") from error
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for table in fitted.tables():
+        console.print(table)
+    click.echo(f"Wrote {out}; start from it with `banditroute serve --prior {out}`.")

@@ -1,0 +1,155 @@
+"""A prior brought into a frame: its sums by name become sums by position.
+
+Changing names for positions, merging classes and moving the center are linear in the vectors and in
+the outcomes, so the sums of the result are exactly those that the frame itself would have kept of the
+same outcomes. What the configuration does not know is passed over; what it knows and history does not,
+starts cold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from banditroute.config.priors import FactorHistory, Prior
+from banditroute.core import blend
+from banditroute.core.base import Floats, Ints
+from banditroute.core.features import VERSION, Layout
+from banditroute.core.posterior import FactorPrior, SufficientStats, empty_stats
+from banditroute.errors import ConfigError
+from banditroute.types import FACTORS, Model
+
+_AGAIN = "fit it again with `banditroute fit LOG -o PRIOR --config FILE`"
+
+
+def past_of(
+    prior: Prior | None,
+    models: Sequence[Model],
+    group: Ints,
+    layout: Layout,
+    priors: Sequence[FactorPrior],
+    active: Sequence[bool],
+) -> tuple[tuple[SufficientStats | None, ...], tuple[float, ...]]:
+    """Sums of history and their trust per factor, None and 0 where there is none.
+
+    Deployments of one model add up their histories of quality. Raises ConfigError for a prior that
+    knows none of the models, or whose vectors mean something else.
+    """
+    if prior is None:
+        return (None,) * len(FACTORS), (0.0,) * len(FACTORS)
+    _check(prior, models, layout)
+    columns, classes = _columns(prior, layout), [layout.class_index(name) for name in prior.classes]
+    past: list[SufficientStats | None] = []
+    for f, name in enumerate(FACTORS):
+        history = prior.factors.get(name)
+        if history is None or not active[f] or history.trust <= 0.0:
+            past.append(None)
+            continue
+        if history.logarithmic != priors[f].logarithmic:
+            raise ConfigError(f"The prior keeps {name} on another scale than this version does; {_AGAIN}.")
+        rows = _rows(history, models, group if name == "quality" else None)
+        sums = _placed(history, rows, columns, classes, layout, priors[f].center, len(models))
+        past.append(sums if rows else None)
+    trust = [0.0 if sums is None else prior.factors[FACTORS[f]].trust for f, sums in enumerate(past)]
+    return tuple(past), tuple(trust)
+
+
+def counted(
+    live: SufficientStats, past: SufficientStats, trust: float, prior: FactorPrior, scale: float = 1.0
+) -> Floats:
+    """For how many outcomes the level of each model's history counts beside the live sums, `(k,)`."""
+    k, c = past.cells.shape[:2]
+    share, shift, doubt = np.empty((k, c)), np.empty(k), np.empty(k)
+    blend.weigh(
+        live.xx, live.xy, live.cells, scale, past.xx, past.xy, past.cells, trust, prior.noise,
+        share, shift, doubt,
+    )  # fmt: skip
+    classes = np.arange(1, 1 + c)
+    numbers, sums = past.xx[:, classes, classes], past.xy[:, classes]
+    means = np.divide(sums, numbers, out=np.zeros_like(sums), where=numbers > 0.0)
+    within = np.maximum(past.cells[:, :, 0] - numbers * means**2, 0.0).sum()
+    noise = (3.0 * prior.noise + within) / (3.0 + np.maximum(numbers - 1.0, 0.0).sum())
+    kept = (share * numbers).sum(axis=1)
+    weights: Floats = kept / (1.0 + kept * doubt / noise)
+    return weights
+
+
+def _check(prior: Prior, models: Sequence[Model], layout: Layout) -> None:
+    """Refuses a prior whose vectors mean something else, or that knows none of the models."""
+    if prior.features_version != VERSION:
+        raise ConfigError(
+            f"The prior was fitted with features of version {prior.features_version}, this is version "
+            f"{VERSION}; {_AGAIN}."
+        )
+    ours = {name: (center, scale) for name, center, scale in layout.numeric}
+    for name, center, scale in prior.features:
+        if name in ours and ours[name] != (center, scale):
+            raise ConfigError(
+                f'The prior has the feature "{name}" with center {center:g} and scale {scale:g}, the '
+                f"configuration with {ours[name][0]:g} and {ours[name][1]:g}; {_AGAIN}."
+            )
+    if prior.embedding and layout.embedding not in (0, prior.embedding):
+        raise ConfigError(
+            f"The prior has embeddings of size {prior.embedding}, the configuration of size "
+            f"{layout.embedding}; {_AGAIN}."
+        )
+    known = {name for factor in prior.factors.values() for name in factor.models}
+    if not any(model.id in known or model.group in known for model in models):
+        raise ConfigError(
+            f"The prior knows none of the models: it has {_some(known)}, the configuration "
+            f"{_some(model.id for model in models)}; name the models in both alike."
+        )
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:4]) + (f" and {len(listed) - 4} more" if len(listed) > 4 else "")
+
+
+def _columns(prior: Prior, layout: Layout) -> Ints:
+    """Where each coordinate of the prior's vectors is in the frame's, −1 where it is not known."""
+    tokens = 1 + len(layout.classes)
+    names = [name for name, _, _ in layout.numeric]
+    places = [0, *(1 + layout.class_index(name) for name in prior.classes), tokens]
+    places += [tokens + 1 + names.index(name) if name in names else -1 for name, _, _ in prior.features]
+    first = layout.size - layout.embedding
+    places += [first + i if layout.embedding else -1 for i in range(prior.embedding)]
+    return np.array(places, np.int64)
+
+
+def _rows(history: FactorHistory, models: Sequence[Model], group: Ints | None) -> list[tuple[int, str]]:
+    """Pairs of a row of the sums and the name whose history belongs there, each once. Where rows are shared
+    by `group` `(k,)`, the name of the group will do as well."""
+    found = set()
+    for a, model in enumerate(models):
+        names = (model.id,) if group is None or model.group is None else (model.id, model.group)
+        row = a if group is None else int(group[a])
+        found |= {(row, name) for name in names if name in history.models}
+    return sorted(found)
+
+
+def _placed(
+    history: FactorHistory,
+    rows: Sequence[tuple[int, str]],
+    columns: Ints,
+    classes: Sequence[int],
+    layout: Layout,
+    center: float,
+    k: int,
+) -> SufficientStats:
+    """The sums in the frame's positions and about its center."""
+    sums = empty_stats(k, len(layout.classes), layout.size)
+    kept = np.flatnonzero(columns >= 0)
+    to = columns[kept]
+    by = history.center - center
+    for row, name in rows:
+        model = history.models[name]
+        xx, xy, cells = np.array(model.xx), np.array(model.xy), np.array(model.cells)
+        numbers = np.diagonal(xx)[1 : 1 + len(classes)]
+        cells[:, 0] += 2.0 * by * xy[1 : 1 + len(classes)] + by * by * numbers
+        xy = xy + by * xx[0]
+        np.add.at(sums.xx[row], (to[:, None], to[None, :]), xx[np.ix_(kept, kept)])
+        np.add.at(sums.xy[row], to, xy[kept])
+        np.add.at(sums.cells[row], classes, cells)
+    return sums

@@ -1,0 +1,1 @@
+"""`fit`: priors from what is already known."""

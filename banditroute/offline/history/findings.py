@@ -1,0 +1,178 @@
+"""A fitted prior as people read it: what it says of each model, and what it changes at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from banditroute.config.priors import Prior
+from banditroute.config.settings import RequestClass, Settings
+from banditroute.core.base import Slate
+from banditroute.core.history import counted
+from banditroute.core.posterior import empty_stats
+from banditroute.core.state import State, initial_state
+from banditroute.core.utility import outlook
+from banditroute.policies import get_policy
+from banditroute.types import FACTORS, OTHER, Context, Model, Preferences
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One factor of one model: outcomes in the log, their mean, and for how many of them it counts."""
+
+    model: str
+    factor: str
+    outcomes: float
+    mean: float
+    counts_for: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The rows, the held-out scores per factor, and each class's shares at the start, cold and warm."""
+
+    prior: Prior
+    rows: tuple[Row, ...]
+    shares: Mapping[str, Mapping[str, tuple[float, float]]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `fit --json` writes it."""
+        prior = self.prior
+        return {
+            "log": {"source": prior.source, "requests": prior.requests, "classes": list(prior.classes)},
+            "digest": prior.digest,
+            "factors": {
+                name: {
+                    "trust": factor.trust,
+                    "held_out_score": factor.scores.get(f"{factor.trust:g}"),
+                    "held_out_score_without": factor.scores.get("0"),
+                    "scores": dict(factor.scores),
+                    "models": {
+                        row.model: {"outcomes": row.outcomes, "mean": row.mean, "counts_for": row.counts_for}
+                        for row in self.rows
+                        if row.factor == name
+                    },
+                }
+                for name, factor in prior.factors.items()
+            },
+            "shares_at_start": {
+                name: {model: {"without": cold, "with": warm} for model, (cold, warm) in shares.items()}
+                for name, shares in self.shares.items()
+            },
+        }
+
+    def tables(self) -> list[Table]:
+        """Rich tables: the models, and what changes at the start."""
+        from rich.table import Table
+
+        models = Table(header_style="bold", box=None, pad_edge=False, caption_justify="left")
+        models.caption = "\n".join(self._sentences())
+        for column in ("model", "factor", "outcomes", "mean", "counts for"):
+            models.add_column(column, justify="left" if column in ("model", "factor") else "right")
+        for row in self.rows:
+            models.add_row(
+                row.model, row.factor, f"{row.outcomes:,.0f}", f"{row.mean:.4g}", f"{row.counts_for:,.0f}"
+            )
+        starts = Table(header_style="bold", box=None, pad_edge=False, caption_justify="left")
+        starts.caption = (
+            "Share of the first choices of each class, without → with the prior, where any is left."
+        )
+        starts.add_column("class")
+        starts.add_column("shares at the start")
+        for name, shares in self.shares.items():
+            shown = sorted(shares.items(), key=lambda item: -item[1][1])
+            starts.add_row(
+                name,
+                ", ".join(
+                    f"{model} {cold:.0%} → {warm:.0%}" for model, (cold, warm) in shown if warm >= 0.005
+                ),
+            )
+        return [models, starts]
+
+    def _sentences(self) -> list[str]:
+        return [
+            f"{name}: history counts for at most {factor.trust:,.0f} outcomes per model to start with, "
+            f"chosen by held-out data (log score per cell {factor.scores[f'{factor.trust:g}']:.2f}, "
+            f"without history {factor.scores['0']:.2f})."
+            if factor.trust
+            else f"{name}: held-out data is predicted no better with history than without; it does not count."
+            for name, factor in self.prior.factors.items()
+        ]
+
+
+def describe(prior: Prior, settings: Settings | None = None) -> Fitted:
+    """What a prior says, and what would be chosen first under a configuration, without and with it.
+
+    Without a configuration: the log's own models and classes, at the default weights.
+    """
+    base = settings if settings is not None and settings.models else _of_log(prior, settings or Settings())
+    cold, warm = (initial_state(replace(base, prior=p), factors=tuple(prior.factors)) for p in (None, prior))
+    before, after = _shares(cold, base), _shares(warm, base)
+    shares = {
+        name: {model.id: (float(before[g, a]), float(after[g, a])) for a, model in enumerate(warm.models)}
+        for g, name in enumerate(warm.classes)
+        if name != OTHER or name in prior.classes[:-1] or len(warm.classes) == 1
+    }
+    return Fitted(prior, tuple(_rows(prior)), shares)
+
+
+def _of_log(prior: Prior, base: Settings) -> Settings:
+    """A configuration of what the prior itself knows."""
+    names = sorted({model for factor in prior.factors.values() for model in factor.models})
+    return replace(
+        base,
+        models=tuple(Model(name) for name in names),
+        classes=tuple(RequestClass(name) for name in prior.classes if name != OTHER),
+        features=replace(
+            base.features, numeric={name: (center, scale) for name, center, scale in prior.features}
+        ),
+    )
+
+
+def _rows(prior: Prior) -> list[Row]:
+    """For each model and factor what is known; `counts_for` by the weighing that every fit does."""
+    state = initial_state(replace(_of_log(prior, Settings()), prior=prior), factors=tuple(prior.factors))
+    frame, rows = state.frame, []
+    weights = {}
+    for f, name in enumerate(FACTORS):
+        past = frame.past[f]
+        if past is not None:
+            none = empty_stats(len(frame.models), len(frame.layout.classes), frame.layout.size)
+            weights[name] = counted(none, past, frame.trust[f], frame.priors[f])
+    for a, model in enumerate(frame.models):
+        for name, factor in prior.factors.items():
+            history = factor.models.get(model.id)
+            if history is not None:
+                counts = float(weights[name][a]) if name in weights else 0.0
+                rows.append(Row(model.id, name, history.outcomes, history.mean, counts))
+    return rows
+
+
+def _shares(state: State, settings: Settings) -> np.ndarray:
+    """Probabilities `(c, k)` with which the first request of each class would go to each model."""
+    contexts = [Context(request_class=name) for name in state.classes]
+    preferences = [Preferences(weights=settings.reward.weights)] * len(contexts)
+    policy = get_policy("thompson", settings)
+    view = outlook(
+        state, contexts, preferences, lookahead=policy.lookahead, horizon=float(settings.policy.horizon)
+    )
+    choice = policy.choose(
+        Slate(
+            state.models,
+            contexts,
+            list(state.classes),
+            np.ones(view.mean.shape, np.bool_),
+            view.mean,
+            view.sd,
+            view.expected[0],
+            view.expected[2],
+            view.expected[3],
+        )
+    )
+    return choice.pmf
