@@ -233,7 +233,8 @@ class Observation:
 
     `weight` is +1 to add and −1 to take back (a revision is the old value taken back and the new
     one added); `decided_at` sets its age. `metered` says that the tokens of the same answer are
-    known, so that its USD tell nothing new about a model with token prices.
+    known, so that its USD tell nothing new about a model with token prices; `billed` says of output
+    tokens that the USD of the same answer are known, so that they add nothing to what was spent.
     """
 
     context: Context
@@ -243,3 +244,4 @@ class Observation:
     decided_at: float
     weight: float = 1.0
     metered: bool = False
+    billed: bool = False

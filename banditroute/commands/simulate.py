@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+
+from banditroute.commands.results import Result, check_writable, deliver, progress_shown
 
 if TYPE_CHECKING:
-    from banditroute.offline.result import SimulationResult
-    from banditroute.offline.simulation import Progress
+    from banditroute.offline.logs.reading import Log
 
 EPILOG = """Example:
 
@@ -21,6 +19,8 @@ EPILOG = """Example:
   banditroute simulate history.parquet \\
     --columns request_id=prompt_id,request_class=category,usd=cost_usd \\
     --weights quality=1,usd=3.33 --seeds 10 --plot regret.png
+  banditroute simulate history.parquet --frontier --keep 99%:gpt-4o --plot frontier.png
+  banditroute simulate price-cut --plot price-cut.png
 """
 
 
@@ -45,12 +45,67 @@ EPILOG = """Example:
 @click.option("--columns", metavar="A=B,…", help="The log's own names: request_id=prompt_id,…")
 @click.option("--where", metavar="A=V,…", help="Only rows with these values, e.g. split=test.")
 @click.option("--features", metavar="A,B", help="Numeric columns that learners may use.")
+@click.option("--skip-bad", is_flag=True, help="Leave out requests with broken rows, and say how many.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
     metavar="F",
     help="Configuration for priors, tiers and weights.",
 )
+@click.option(
+    "--prior",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="What learners start from, made by fit of other requests.",
+)
+@click.option(
+    "--feedback-rate",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    metavar="R",
+    help="Share of the answers whose quality learners are told.",
+)
+@click.option(
+    "--feedback-delay",
+    default="0",
+    metavar="D",
+    help="They are told so many requests later, or so long: 90s, 2h, 1d.",
+)
+@click.option(
+    "--feedback-batch", default="0", metavar="B", help="And only at each multiple of so many, or of so long."
+)
+@click.option(
+    "--feedback-odds",
+    type=click.FloatRange(0, 1e6, min_open=True),
+    default=1.0,
+    metavar="X",
+    help="Odds that an answer of quality 1 is scored, over those for quality 0; 1: at random.",
+)
+@click.option(
+    "--half-life", metavar="K=V,…", help="How fast learners forget, e.g. quality=500 requests, or quality=7d."
+)
+@click.option(
+    "--train",
+    metavar="A=V|SHARE",
+    help="Fit rules on these rows, split=val, or on a share, 0.3; play everyone on the rest.",
+)
+@click.option(
+    "--frontier",
+    is_flag=True,
+    help="Quality against USD over the range of usd weights; --train is 0.3 then.",
+)
+@click.option(
+    "--keep",
+    metavar="P[:MODEL]",
+    help="With --frontier: the weights that keep P, 99%, of MODEL's quality; of the best single model's.",
+)
+@click.option(
+    "--world",
+    type=click.IntRange(100, 1_000_000),
+    metavar="N",
+    help="Play N requests drawn from a world fitted to LOG; shows first how well it fits.",
+)
+@click.option("--cluster", metavar="ADDRESS", help="A dask scheduler whose workers play the learners.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes; all cores by default.")
 @click.option("--json", "json_path", metavar="F", help="Write the figures as JSON; - is standard output.")
 @click.option(
@@ -68,7 +123,19 @@ def simulate(
     columns: str | None,
     where: str | None,
     features: str | None,
+    skip_bad: bool,
     config: Path | None,
+    prior: Path | None,
+    feedback_rate: float,
+    feedback_delay: str,
+    feedback_batch: str,
+    feedback_odds: float,
+    half_life: str | None,
+    train: str | None,
+    frontier: bool,
+    keep: str | None,
+    world: int | None,
+    cluster: str | None,
     jobs: int | None,
     json_path: str | None,
     plot_path: Path | None,
@@ -78,69 +145,66 @@ def simulate(
     LOG holds one row per request and model. Policies and static rules meet the same requests in
     the same order; the table shows reward, quality, cost, latency, and regret against the best
     model per class in hindsight.
+
+    With --frontier, learner and rules are played at every exchange rate between quality and USD
+    instead, and the table answers which weights keep a model's quality for the least money.
+
+    LOG may also be a scenario: a .toml file, or the name of one that ships, such as price-cut.
     """
+    from banditroute.commands.scenario import draw_world, play_scenario
     from banditroute.config.load import load_settings
     from banditroute.offline.options import parse_names, parse_pairs
-    from banditroute.offline.simulation import simulate as run
+    from banditroute.offline.simulation.run import simulate as run
+    from banditroute.offline.tradeoff.run import frontier as draw_frontier
+    from banditroute.offline.worlds.reading import is_scenario
 
-    for path in (plot_path, Path(json_path) if json_path not in (None, "-") else None):
-        _check_writable(path)
-    with _progress() as progress:
-        result = run(
-            log,
-            policies or None,
-            weights=parse_pairs(weights, "--weights") if weights is not None else None,
-            seeds=seeds,
-            columns=parse_pairs(columns, "--columns") if columns else None,
-            where=parse_pairs(where, "--where") if where else None,
-            features=parse_names(features, "--features") if features else (),
-            settings=load_settings(config) if config else None,
-            jobs=jobs,
-            progress=progress,
-        )
-    _deliver(result, json_path, plot_path)
-
-
-def _check_writable(path: Path | None) -> None:
-    """Refuses before the work what could not be written after it."""
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise click.UsageError(f"{path} cannot be written: it must be a file in a folder that exists.")
-
-
-def _deliver(result: SimulationResult, json_path: str | None, plot_path: Path | None) -> None:
-    """The table on standard output, unless the JSON goes there; files where they were asked for."""
-    if plot_path is not None:
-        result.plot(plot_path)
-    text = json.dumps(result.to_dict(), indent=2, allow_nan=False)
-    if json_path == "-":
-        click.echo(text)
+    check_writable(plot_path, json_path)
+    if is_scenario(log):
+        play_scenario(log, policies, seeds, jobs, cluster, json_path, plot_path)
         return
-    if json_path is not None:
-        try:
-            Path(json_path).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise click.UsageError(f"{json_path} cannot be written: {error.strerror}.") from error
-    from rich.console import Console
+    told: dict[str, Any] = {
+        "feedback_rate": feedback_rate,
+        "feedback_delay": feedback_delay,
+        "feedback_batch": feedback_batch,
+        "feedback_odds": feedback_odds,
+        "half_lives": parse_pairs(half_life, "--half-life") if half_life else None,
+    }
+    _check_frontier(frontier, keep)
+    with progress_shown("runs") as progress:
+        options: dict[str, Any] = {
+            "weights": parse_pairs(weights, "--weights") if weights is not None else None,
+            "seeds": seeds,
+            "columns": parse_pairs(columns, "--columns") if columns else None,
+            "where": parse_pairs(where, "--where") if where else None,
+            "features": parse_names(features, "--features") if features else (),
+            "skip_bad": skip_bad,
+            "settings": load_settings(config) if config else None,
+            "prior": prior,
+            "jobs": jobs,
+            "cluster": cluster,
+            "progress": progress,
+        }
+        source: Path | Log = log
+        if world is not None:
+            known = options["columns"], options["where"], options["features"], skip_bad
+            source = draw_world(log, world, *known, json_path)
+        if frontier:
+            result: Result = draw_frontier(
+                source, policies or None, keep=keep or "99%", train=train or "0.3", **options
+            )
+        else:
+            result = run(source, policies or None, train=train, **told, **options)
+    deliver(result, json_path, plot_path)
 
-    Console(width=None if sys.stdout.isatty() else 160).print(result.table())
 
-
-def _progress() -> AbstractContextManager[Progress | None]:
-    """A bar on a terminal, a line now and then elsewhere; always on standard error."""
-    return _bar() if sys.stderr.isatty() else nullcontext(_lines)
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading the log", total=None)
-        yield lambda done, total, policy: bar.update(task, completed=done, total=total, description=policy)
-
-
-def _lines(done: int, total: int, policy: str) -> None:
-    if done == total or done % max(1, total // 10) == 0:
-        click.echo(f"{done} of {total} runs ({policy})", err=True)
+def _check_frontier(frontier: bool, keep: str | None) -> None:
+    """Refuses options that would have no effect."""
+    if keep is not None and not frontier:
+        raise click.UsageError("--keep asks for weights, which --frontier finds; add --frontier.")
+    if not frontier:
+        return
+    context = click.get_current_context()
+    for name in ("feedback_rate", "feedback_delay", "feedback_batch", "feedback_odds", "half_life"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = "--" + name.replace("_", "-")
+            raise click.UsageError(f"--frontier tells learners every score at once; leave {option} out.")

@@ -22,7 +22,8 @@ class Slate:
 
     `mean` and `sd` are of the utility (sd epistemic; already shrunk by the policy's lookahead).
     `quality`, `usd`, `seconds` are expectations. `eligible` is never all False in a row.
-    `ids` are the decision ids, for policies that go by a hash of them.
+    `ids` are the decision ids, for policies that go by a hash of them. `spent` is the USD spent so
+    far on the day of each request, `(n,)` or one number, as far as the state knows.
     """
 
     models: tuple[Model, ...]
@@ -34,6 +35,7 @@ class Slate:
     quality: Floats
     usd: Floats
     seconds: Floats
+    spent: Floats | float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Choice:
 
     `pmf` is `(n, k)`, rows sum to 1, 0 on models that are not eligible. Policies that split
     traffic give the variant of each request, its share, and `marginal = Σ share·π` `(n, k)`.
-    `reasons` says which rule spoke, where one did; `parameters` goes into the receipt. `draws`
+    `reasons` says which rule spoke, where one did; `parameters` goes into the receipt, and so do
+    `row_parameters`, of which each request has its own `(n,)`, NaN where it has none. `draws`
     `(n,)` are numbers in [0, 1) to draw with instead of the seed's, NaN where the seed's counts:
     a policy that goes by a hash of the decision id still logs its pmf.
     """
@@ -54,6 +57,7 @@ class Choice:
     marginal: Floats | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     draws: Floats | None = None
+    row_parameters: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from banditroute.core.base import Floats
 from banditroute.core.compiled import compiled
-from banditroute.core.kernels import _B2, _F1, _F2
+from banditroute.core.kernels import _B2, _F1, _F2, _I1
 
 _SIGHT = 6.5  # beyond 6.5 sd a normal tail holds 4e-11: nothing left that 1e-8 could notice
 _HOPELESS = 6.5  # a model this many sds of their difference behind the best wins with 4e-11 at most
@@ -64,6 +64,13 @@ def draw(pmf, u):  # type: ignore[no-untyped-def]
             if u < total:
                 return i
     return last
+
+
+@compiled(f"void({_F2}, uint64[::1], {_F1}, {_I1})")
+def draw_rows(pmf, seeds, given, out):  # type: ignore[no-untyped-def]
+    """Draws for every row, with the number `given`, or that of the seed where it is NaN."""
+    for r in range(pmf.shape[0]):
+        out[r] = draw(pmf[r], uniform(seeds[r]) if math.isnan(given[r]) else given[r])
 
 
 @compiled(f"void({_F1}, {_F1}, {_F1})")
@@ -178,3 +185,36 @@ def finish(pmf, eligible, negligible, floor):  # type: ignore[no-untyped-def]
             pmf[r, i] /= total
             if floor > 0.0:
                 pmf[r, i] = (1.0 - floor) * pmf[r, i] + (floor / count if eligible[r, i] else 0.0)
+
+
+@compiled("float64(uint64, int64)")
+def _nth(seed, n):  # type: ignore[no-untyped-def]
+    """The n-th number of the stream that a seed begins; the 0-th is `uniform(seed)`."""
+    return uniform(seed + np.uint64(n) * np.uint64(0x9E3779B97F4A7C15))
+
+
+@compiled(f"int64({_F1}, {_F1}, boolean[::1], uint64, float64)")
+def draw_best(mean, sd, eligible, seed, floor):  # type: ignore[no-untyped-def]
+    """The eligible model with the largest of one normal draw each; with probability `floor`, any.
+
+    The law of `best_probabilities` and `finish`, but for what is negligible, for when nobody asks for
+    the propensity. A model's draw depends on the seed and its place alone. Normals by Box and Muller
+    1958, "A note on the generation of random normal deviates".
+    """
+    k = mean.shape[0]
+    anyone = uniform(seed) < floor
+    top, chosen = -np.inf, -1
+    spare = 0.0
+    for i in range(k):
+        normal = spare
+        if i % 2 == 0:
+            radius = math.sqrt(-2.0 * math.log(1.0 - _nth(seed, i + 1)))
+            angle = 2.0 * math.pi * _nth(seed, i + 2)
+            normal, spare = radius * math.cos(angle), radius * math.sin(angle)
+        if not eligible[i]:
+            continue
+        value = 0.0 if anyone else mean[i] + sd[i] * normal
+        tied = value == top and _nth(seed, k + 2 + i) > _nth(seed, k + 2 + chosen)
+        if value > top or tied:
+            top, chosen = value, i
+    return chosen

@@ -19,20 +19,28 @@ import numba
 
 _config: Any = numba.config
 
-KERNELS = ("kernels.py", "choosing.py", "refit.py", "loop.py")
+_ANY_ORDER = {"reassoc", "nsz"}
+
+KERNELS = ("kernels.py", "choosing.py", "refit.py", "blend.py", "loop.py", "offpolicy.py")
 """The files that hold compiled loops."""
 
 
-def compiled(signature: str, *, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def compiled(
+    signature: str, *, nogil: bool = False, any_order: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
     """Compiles a function for one signature, or loads it from the cache.
 
-    `nogil` lets other threads run meanwhile; for kernels that work on arrays of their own.
+    `nogil` lets other threads run meanwhile; for kernels that work on arrays of their own. `any_order`
+    lets sums be added up in any order, so that several terms are added at once; the last bits then
+    depend on the processor, though not on who calls.
     """
 
     def compile_or_load(function: Callable[..., Any]) -> Any:
         configured, _config.CACHE_DIR = _config.CACHE_DIR, str(_folder())
         try:
-            return numba.njit(signature, cache=True, nogil=nogil)(function)
+            return numba.njit(
+                signature, cache=True, nogil=nogil, fastmath=_ANY_ORDER if any_order else False
+            )(function)
         finally:
             _config.CACHE_DIR = configured
 

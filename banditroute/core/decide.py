@@ -14,6 +14,7 @@ from banditroute.core.base import Bools, Choice, Floats, Policy, Slate
 from banditroute.core.eligibility import eligible_models
 from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.posterior import decision_weight, reference_for
+from banditroute.core.spending import spend, spent_on
 from banditroute.core.state import (
     QUALITY,
     SECONDS,
@@ -87,6 +88,7 @@ def decide(
     slate = Slate(
         state.models, contexts, [r.id for r in requests], eligible,
         view.mean, view.sd, view.expected[0], view.expected[2], view.expected[3],
+        np.array([spent_on(state.spending, r.at) for r in requests]),
     )  # fmt: skip
     choice = policy.choose(slate)
     return [
@@ -167,20 +169,30 @@ def _decision(
         seed=request.seed,
         draw=u,
         state_seq=state.seq,
-        kind="caller" if forced else "drawn",
+        kind="caller" if forced else "drawn" if request.attempt == 1 else "fallback",
         variant=None if forced or choice.variants is None else choice.variants[row],
         variant_share=1.0 if forced or choice.shares is None else float(choice.shares[row]),
         marginal=None if forced or choice.marginal is None else float(choice.marginal[row, chosen]),
         rule=rule or _reason(choice, row, forced),
-        parameters={**choice.parameters, "looks": float(view.looks[row])}
-        if not math.isinf(view.looks[row])
-        else choice.parameters,
+        parameters=_parameters(choice, row, float(view.looks[row])),
         fallbacks=tuple(models[a].id for a in others),
         root_id=request.root_id,
         attempt=request.attempt,
         mode=request.mode,
         params=request.params,
     )
+
+
+def _parameters(choice: Choice, row: int, looks: float) -> Mapping[str, float]:
+    """What the policy used for this request, as the receipt keeps it."""
+    own = {
+        name: value
+        for name, values in choice.row_parameters.items()
+        if not math.isnan(value := float(values[row]))
+    }
+    if not math.isinf(looks):
+        own["looks"] = looks
+    return {**choice.parameters, **own} if own else choice.parameters
 
 
 def _reason(choice: Choice, row: int, forced: bool) -> str | None:
@@ -234,12 +246,14 @@ def learn(
         kernels.observe_many(sums.xx, sums.xy, sums.cells, *batch)
         if not refit:
             moved = posterior[f] = fitted.movable()
-            kernels.rank_one_many(moved.theta, moved.cov, moved.noise, moved.kappa, *batch)
+            now = scale_at(at, references[f], frame.half_lives[f])
+            kernels.rank_one_many(moved.theta, moved.cov, moved.noise, moved.kappa, now, *batch)
+    spending = spend(state.spending, observations, state.models, frame.prices, at)
     if refit:
-        return refitted(frame, tuple(stats), references, seq=seq, at=at, since=state)
+        return refitted(frame, tuple(stats), references, seq=seq, at=at, since=state, spending=spending)
     shares = class_shares(frame, tuple(stats)) if QUALITY in heard else state.class_shares
     stale = state.stale | frozenset(heard)
-    return State(frame, tuple(stats), tuple(posterior), references, shares, seq, at, stale)
+    return State(frame, tuple(stats), tuple(posterior), references, shares, seq, at, stale, spending)
 
 
 def _learned_as(frame: Frame, o: Observation) -> tuple[int | None, float]:

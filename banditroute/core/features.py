@@ -8,7 +8,7 @@ that one absurd value cannot outweigh all others; a missing value is the center,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,23 @@ class Layout:
             columns -= [center for _, center, _ in numeric]
             columns /= [scale for _, _, scale in numeric]
             np.clip(columns, -_CLIP, _CLIP, out=columns)
+        return x, cls
+
+    def encode_columns(
+        self, cls: Ints, input_tokens: Floats, features: Mapping[str, Floats]
+    ) -> tuple[Floats, Ints]:
+        """The same vectors, to the last bit, from columns `(n,)`: places of the classes, whole tokens (NaN
+        where unknown), and whatever features there are."""
+        x = np.zeros((len(cls), self.size))
+        x[:, 0] = 1.0
+        x[np.arange(len(cls)), 1 + cls] = 1.0
+        tokens_at = 1 + len(self.classes)
+        distinct, place = np.unique(input_tokens, return_inverse=True)
+        scaled = [_clip((math.log(t) - _LOG_TYPICAL) / _LOG_SCALE) if t > 0.0 else 0.0 for t in distinct]
+        x[:, tokens_at] = np.array(scaled)[place]
+        for column, (name, center, scale) in enumerate(self.numeric, start=tokens_at + 1):
+            if name in features:
+                x[:, column] = np.clip((features[name] - center) / scale, -_CLIP, _CLIP)
         return x, cls
 
 

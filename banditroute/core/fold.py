@@ -69,12 +69,14 @@ def observations(
         now = values(outcomes, error_quality=error_quality)
         for said, weight in ((before, -1.0), (now, 1.0)):
             other = now if weight < 0.0 else before
-            metered = "output_tokens" in said
+            metered, billed = "output_tokens" in said, "usd" in said
             for factor in _LEARNED:
                 if factor not in said:
                     continue
-                unchanged = said[factor] == other.get(factor) and (
-                    factor != "usd" or metered == ("output_tokens" in other)
+                unchanged = (
+                    said[factor] == other.get(factor)
+                    and (factor != "usd" or metered == ("output_tokens" in other))
+                    and (factor != "output_tokens" or billed == ("usd" in other))
                 )
                 if not unchanged:
                     changed.append(
@@ -86,6 +88,7 @@ def observations(
                             decision.at,
                             weight,
                             metered,
+                            billed,
                         )
                     )
     return changed

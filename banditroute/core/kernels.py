@@ -7,6 +7,9 @@ The loops of choosing are in `choosing.py`, the refit is in `refit.py`.
 
 Shapes: k models (rows of statistics), c classes, d features, n requests. The first 1 + c features
 are the intercept and the one-hot class, so cell sums of (model, class) are entries of `xx`, `xy`.
+
+Covariances `(k, d(d + 1)/2)` are lower triangles, one row after the other, with the classes last: the
+intercept and the p − 1 other features stand together, and a request touches one more row, its class's.
 """
 
 from __future__ import annotations
@@ -25,6 +28,12 @@ _EMPTY = 1e-9  # a block with less weight than this holds no data
 
 _F1, _F2, _F3, _F4 = "float64[::1]", "float64[:,::1]", "float64[:,:,::1]", "float64[:,:,:,::1]"
 _I1, _B2 = "int64[::1]", "boolean[:,::1]"
+
+
+@compiled("float64(float64, float64)")
+def decay(seconds, half_life):  # type: ignore[no-untyped-def]
+    """The power of two that stands for a time: 1 without forgetting. Compiled, as `pow` is not `exp2`."""
+    return 1.0 if math.isinf(half_life) else 2.0 ** (seconds / half_life)
 
 
 @compiled("UniTuple(float64, 2)(float64, float64, float64)")
@@ -62,7 +71,22 @@ def observe(xx, xy, cells, model, cls, x, y, raw, weight):  # type: ignore[no-un
                 xx[model, i, j] += scaled * x[j]
 
 
-@compiled(f"void({_F2}, {_F3}, {_F1}, {_F1}, int64, int64, {_F1}, float64, float64)")
+@compiled(f"void({_F3}, {_F1})")
+def shares(cells, out):  # type: ignore[no-untyped-def]
+    """Smoothed share of each class among the outcomes of one factor, into `out` `(c,)`."""
+    k, c = cells.shape[:2]
+    total = 0.0
+    for g in range(c):
+        count = 0.0
+        for a in range(k):
+            count += cells[a, g, 2]
+        total += count
+        out[g] = max(count, 0.0) + 1.0
+    for g in range(c):
+        out[g] /= max(total, 0.0) + c
+
+
+@compiled(f"void({_F2}, {_F2}, {_F1}, {_F1}, int64, int64, {_F1}, float64, float64)", any_order=True)
 def rank_one(theta, cov, noise, kappa, model, cls, x, y, weight):  # type: ignore[no-untyped-def]
     """Moves one model's coefficients by one outcome, variances held (Sherman–Morrison).
 
@@ -71,24 +95,52 @@ def rank_one(theta, cov, noise, kappa, model, cls, x, y, weight):  # type: ignor
     if math.isnan(y):
         return
     d = x.shape[0]
-    gain = np.zeros(d)
-    for j in range(d):
-        if x[j] != 0.0:
-            for i in range(d):
-                gain[i] += cov[model, j, i] * x[j]
-    variance = 0.0
-    residual = y - kappa[cls]
-    for i in range(d):
-        variance += gain[i] * x[i]
-        residual -= theta[model, i] * x[i]
+    c = kappa.shape[0]
+    p = d - c
+    u, gain = np.empty(p), np.empty(d)
+    u[0] = x[0]
+    for i in range(1, p):
+        u[i] = x[c + i]
+    own = cov[model]
+    place = p + cls
+    start = place * (place + 1) // 2
+    for i in range(p):
+        gain[i] = own[start + i]
+    gain[place] = own[start + place]
+    at = 0
+    for i in range(p):
+        total = own[at + i] * u[i]
+        for j in range(i):
+            total += own[at + j] * u[j]
+            gain[j] += own[at + j] * u[i]
+        gain[i] += total
+        at += i + 1
+    for i in range(p, d):
+        total = own[at + place] if i > place else gain[place] if i == place else own[start + i]
+        for j in range(p):
+            total += own[at + j] * u[j]
+        gain[i] = total
+        at += i + 1
+    variance = gain[place]
+    residual = y - kappa[cls] - theta[model, 1 + cls]
+    for i in range(p):
+        variance += gain[i] * u[i]
+    residual -= theta[model, 0] * u[0]
+    for i in range(1, p):
+        residual -= theta[model, c + i] * u[i]
     precision = weight / noise[model]
     step = precision / (1.0 + precision * variance)
+    theta[model, 0] += step * gain[0] * residual
+    for i in range(1, p):
+        theta[model, c + i] += step * gain[i] * residual
+    for g in range(c):
+        theta[model, 1 + g] += step * gain[p + g] * residual
+    at = 0
     for i in range(d):
-        if gain[i] != 0.0:
-            scaled = step * gain[i]
-            theta[model, i] += scaled * residual
-            for j in range(d):
-                cov[model, i, j] -= scaled * gain[j]
+        scaled = step * gain[i]
+        for j in range(i + 1):
+            own[at + j] -= scaled * gain[j]
+        at += i + 1
 
 
 @compiled(
@@ -103,42 +155,52 @@ def observe_many(xx, xy, cells, models, cls, x, places, values, weights, center,
 
 
 @compiled(
-    f"void({_F2}, {_F3}, {_F1}, {_F1}, {_I1}, {_I1}, {_F2}, {_I1}, {_F1}, {_F1}, float64, float64)",
+    f"void({_F2}, {_F2}, {_F1}, {_F1}, float64, {_I1}, {_I1}, {_F2}, {_I1}, {_F1}, {_F1}, float64, float64)",
     nogil=True,
 )
 def rank_one_many(  # type: ignore[no-untyped-def]
-    theta, cov, noise, kappa, models, cls, x, places, values, weights, center, logarithmic
+    theta, cov, noise, kappa, scale, models, cls, x, places, values, weights, center, logarithmic
 ):
-    """Moves coefficients by a batch of raw outcomes, one after the other."""
+    """Moves coefficients by a batch of raw outcomes, one after the other; `scale` discounts all weights."""
     for i in range(models.shape[0]):
         p = places[i]
         y, _ = transform(values[i], center, logarithmic)
-        rank_one(theta, cov, noise, kappa, models[i], cls[p], x[p], y, weights[i])
+        rank_one(theta, cov, noise, kappa, models[i], cls[p], x[p], y, weights[i] * scale)
 
 
-@compiled(f"void({_F2}, {_I1}, {_F2}, {_F3}, {_F1}, {_F2}, {_F2})")
+@compiled(f"void({_F2}, {_I1}, {_F2}, {_F2}, {_F1}, {_F2}, {_F2})", any_order=True)
 def predict(x, cls, theta, cov, kappa, mean, variance):  # type: ignore[no-untyped-def]
     """Centred mean and epistemic variance of every model for every request, into the last two."""
     n, d = x.shape
-    k = theta.shape[0]
-    index = np.empty(d, np.int64)
+    k, c = theta.shape[0], kappa.shape[0]
+    p = d - c
+    u = np.empty(p)
+    size = p * (p + 1) // 2
+    products = np.empty(size)  # of all pairs of features: a variance is one long sum of products with them
     for r in range(n):
-        count = 0
-        for i in range(d):
-            if x[r, i] != 0.0:
-                index[count] = i
-                count += 1
+        u[0] = x[r, 0]
+        for i in range(1, p):
+            u[i] = x[r, c + i]
+        at = 0
+        for i in range(p):
+            for j in range(i):
+                products[at + j] = 2.0 * u[i] * u[j]
+            products[at + i] = u[i] * u[i]
+            at += i + 1
+        place = p + cls[r]
+        start = place * (place + 1) // 2
         for a in range(k):
-            m = kappa[cls[r]]
+            m = kappa[cls[r]] + theta[a, 0] * u[0] + theta[a, 1 + cls[r]]
+            for i in range(1, p):
+                m += theta[a, c + i] * u[i]
             v = 0.0
-            for p in range(count):
-                i = index[p]
-                m += theta[a, i] * x[r, i]
-                v += cov[a, i, i] * x[r, i] * x[r, i]
-                for q in range(p):
-                    v += 2.0 * cov[a, i, index[q]] * x[r, i] * x[r, index[q]]
+            for i in range(size):
+                v += cov[a, i] * products[i]
+            link = 0.0
+            for i in range(p):
+                link += cov[a, start + i] * u[i]
             mean[r, a] = m
-            variance[r, a] = max(v, 0.0)
+            variance[r, a] = max(v + 2.0 * link + cov[a, start + place], 0.0)
 
 
 @compiled("float64(float64, float64, float64)")
@@ -164,7 +226,11 @@ def combine(  # type: ignore[no-untyped-def]
             expected[0, r, a] = means[0, r, g]
             utility = w[0] * means[0, r, g]
             spread = w[0] * w[0] * _could_move(variances[0, r, g], noise[0, g], looks[r])
+            answer = answer_sd = 0.0
             for f in range(1, 5):
+                if means[f, r, a] == -np.inf and (f != 2 or math.isnan(prices[a, 1])):
+                    expected[f, r, a] = 0.0
+                    continue
                 value = (
                     math.exp(means[f, r, a] + 0.5 * min(variances[f, r, a], LOG_VARIANCE_CAP)) * smear[f, a]
                 )

@@ -19,7 +19,11 @@ import numpy as np
 
 from banditroute.core import kernels
 from banditroute.core.base import Floats, Ints
+from banditroute.core.blend import refit_with
 from banditroute.core.refit import refit
+
+TRUST = 1_000.0
+"""Outcomes that a model's history counts for, where nobody has chosen how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class SufficientStats:
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """The fit: coefficients `theta` `(k, d)`, their covariances `cov` `(k, d, d)`, `noise` `(k,)`
+    """The fit: coefficients `theta` `(k, d)`, their covariances `cov` `(k, d(d+1)/2)`, lower triangles as
+    `kernels` lays them out (`covariance` unfolds them), `noise` `(k,)`
     variances, class difficulties `kappa` `(c,)`, and for logarithms `smear` `(k,)`, which turns
     `exp(mean)` into a mean of values."""
 
@@ -63,6 +68,17 @@ class Posterior:
     noise: Floats
     kappa: Floats
     smear: Floats
+
+    @property
+    def covariance(self) -> Floats:
+        """Covariances `(k, d, d)` in the order of `theta`."""
+        k, d = self.theta.shape
+        c = len(self.kappa)
+        places = np.array([0, *range(d - c, d), *range(1, d - c)])
+        full = np.empty((k, d, d))
+        low = np.tril_indices(d)
+        full[:, low[0], low[1]] = full[:, low[1], low[0]] = self.cov
+        return full[:, places[:, None], places]
 
     def movable(self) -> Posterior:
         """With private copies of what rank-one updates write to; the variances are held."""
@@ -74,17 +90,28 @@ def empty_stats(k: int, c: int, d: int) -> SufficientStats:
     return SufficientStats(np.zeros((k, d, d)), np.zeros((k, d)), np.zeros((k, c, 3)))
 
 
-def fit(stats: SufficientStats, prior: FactorPrior, declared: Floats, scale: float = 1.0) -> Posterior:
+def fit(
+    stats: SufficientStats,
+    prior: FactorPrior,
+    declared: Floats,
+    scale: float = 1.0,
+    past: SufficientStats | None = None,
+    trust: float = TRUST,
+) -> Posterior:
     """The posterior that the sums give. `declared` `(k,)`: prior means in the factor's own units, NaN
-    where the operator gave none."""
+    where the operator gave none. `scale` discounts `stats`; `past` are sums that nothing forgets, of which a
+    model's count for at most `trust` outcomes until live ones confirm them (`blend`)."""
     k, d = stats.xy.shape
     c = stats.cells.shape[1]
-    posterior = Posterior(np.empty((k, d)), np.empty((k, d, d)), np.empty(k), np.empty(c), np.empty(k))
+    size = d * (d + 1) // 2
+    posterior = Posterior(np.empty((k, d)), np.empty((k, size)), np.empty(k), np.empty(c), np.empty(k))
     hyper = np.array([prior.noise, prior.center, float(prior.logarithmic)])
-    refit(
-        stats.xx, stats.xy, stats.cells, scale, hyper, declared - prior.center,
-        posterior.theta, posterior.cov, posterior.noise, posterior.kappa, posterior.smear,
-    )  # fmt: skip
+    fitted = posterior.theta, posterior.cov, posterior.noise, posterior.kappa, posterior.smear
+    live, offsets = (stats.xx, stats.xy, stats.cells, scale), declared - prior.center
+    if past is None:
+        refit(*live, hyper, offsets, *fitted)
+    else:
+        refit_with(*live, past.xx, past.xy, past.cells, trust, hyper, offsets, *fitted)
     return posterior
 
 
@@ -98,7 +125,7 @@ def predict(
 
 def decision_weight(decided_at: float, reference: float, half_life: float) -> float:
     """Weight of a decision of that age; 1 without forgetting. Seconds."""
-    return 1.0 if math.isinf(half_life) else 2.0 ** ((decided_at - reference) / half_life)
+    return 1.0 if math.isinf(half_life) else float(kernels.decay(decided_at - reference, half_life))
 
 
 def reference_for(now: float, half_life: float) -> float:

@@ -14,83 +14,86 @@ from banditroute.core.compiled import compiled
 from banditroute.core.kernels import _EMPTY, _F1, _F2, _F3, _SWEEPS, LOG_VARIANCE_CAP
 
 
-@compiled(f"void({_F2}, {_F2})")
-def _invert(a, out):  # type: ignore[no-untyped-def]
-    """Inverse of a symmetric positive definite matrix by Cholesky; destroys `a`."""
+@compiled(f"void({_F2})")
+def _invert(a):  # type: ignore[no-untyped-def]
+    """Inverse of a symmetric positive definite matrix, in place: Gauss–Jordan, which needs no pivoting
+    there (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 14.4)."""
     p = a.shape[0]
     for j in range(p):
-        for i in range(j, p):
-            total = a[i, j]
-            for q in range(j):
-                total -= a[i, q] * a[j, q]
-            a[i, j] = math.sqrt(total) if i == j else total / a[j, j]
-    for c in range(p):
+        pivot = 1.0 / a[j, j]
+        a[j, j] = 1.0
+        for q in range(p):
+            a[j, q] *= pivot
         for i in range(p):
-            total = 1.0 if i == c else 0.0
-            for q in range(i):
-                total -= a[i, q] * out[q, c]
-            out[i, c] = total / a[i, i]
-        for i in range(p - 1, -1, -1):
-            total = out[i, c]
-            for q in range(i + 1, p):
-                total -= a[q, i] * out[q, c]
-            out[i, c] = total / a[i, i]
+            if i != j:
+                factor = a[i, j]
+                a[i, j] = 0.0
+                for q in range(p):
+                    a[i, q] -= factor * a[j, q]
 
 
-@compiled(f"void({_F2}, {_F1}, {_F1}, {_F1}, int64, {_F1}, {_F2})")
+@compiled(f"void({_F2}, {_F1}, {_F1}, {_F1}, int64, {_F1}, {_F1})", any_order=True)
 def _solve(xx, xy, prior, ridge, c, theta, cov):  # type: ignore[no-untyped-def]
     """Posterior of one model: precision `diag(ridge) + xx`, right side `ridge·prior + xy`.
 
     The one-hot block is diagonal (a request has one class), so it is eliminated first: the cost
-    is of the order c²p + p³ for p other features, not (c + p)³.
+    is of the order cp² + p³ for p other features, not (c + p)³. Classes without data cost nothing.
     """
-    d = xx.shape[0]
-    p = d - c
-    rest = np.empty(p, np.int64)
-    rest[0] = 0
-    for i in range(1, p):
-        rest[i] = c + i
-    schur = np.empty((p, p))
-    link = np.empty((c, p))  # D⁻¹B′
+    p = xx.shape[0] - c
+    inner, row = np.empty((p, p)), np.empty(p)
+    right, link, pivot = np.empty(p), np.zeros((c, p)), np.empty(c)  # link: D⁻¹B′
+    for i in range(p):
+        at = i + c if i else 0
+        inner[i, 0] = xx[at, 0]
+        for j in range(1, p):
+            inner[i, j] = xx[at, c + j]
+        inner[i, i] += ridge[at]
+        right[i] = ridge[at] * prior[at] + xy[at]
     for g in range(c):
-        pivot = ridge[1 + g] + xx[1 + g, 1 + g]
+        pivot[g] = 1.0 / (ridge[1 + g] + xx[1 + g, 1 + g])
+        if xx[1 + g, 1 + g] == 0.0:
+            continue
+        row[0] = xx[1 + g, 0]
+        for j in range(1, p):
+            row[j] = xx[1 + g, c + j]
+        own = ridge[1 + g] * prior[1 + g] + xy[1 + g]
         for i in range(p):
-            link[g, i] = xx[1 + g, rest[i]] / pivot
+            link[g, i] = row[i] * pivot[g]
+            right[i] -= link[g, i] * own
+            for j in range(p):
+                inner[i, j] -= link[g, i] * row[j]
+    _invert(inner)
+    at = 0
     for i in range(p):
-        for j in range(p):
-            total = xx[rest[i], rest[j]]
-            if i == j:
-                total += ridge[rest[i]]
-            for g in range(c):
-                total -= link[g, i] * xx[1 + g, rest[j]]
-            schur[i, j] = total
-    inner = np.empty((p, p))
-    _invert(schur, inner)
-    for i in range(p):
-        for j in range(p):
-            cov[rest[i], rest[j]] = inner[i, j]
-    for g in range(c):
-        for j in range(p):
-            total = 0.0
-            for i in range(p):
-                total += link[g, i] * inner[i, j]
-            cov[1 + g, rest[j]] = -total
-            cov[rest[j], 1 + g] = -total
-    for g in range(c):
-        for e in range(g + 1):
-            total = 1.0 / (ridge[1 + g] + xx[1 + g, 1 + g]) if e == g else 0.0
-            for i in range(p):
-                total -= cov[1 + g, rest[i]] * link[e, i]
-            cov[1 + g, 1 + e] = total
-            cov[1 + e, 1 + g] = total
-    for i in range(d):
         total = 0.0
-        for j in range(d):
-            total += cov[i, j] * (ridge[j] * prior[j] + xy[j])
-        theta[i] = total
+        for j in range(p):
+            total += inner[i, j] * right[j]
+        theta[i + c if i else 0] = total
+        for j in range(i + 1):
+            cov[at + j] = inner[i, j]
+        at += i + 1
+    for g in range(c):
+        for j in range(p):
+            row[j] = 0.0
+        for i in range(p):
+            if link[g, i] != 0.0:
+                for j in range(p):
+                    row[j] -= link[g, i] * inner[i, j]
+        total = pivot[g] * (ridge[1 + g] * prior[1 + g] + xy[1 + g]) - link[g, 0] * theta[0]
+        for i in range(1, p):
+            total -= link[g, i] * theta[c + i]
+        theta[1 + g] = total
+        for j in range(p):
+            cov[at + j] = row[j]
+        for e in range(g + 1):
+            total = pivot[g] if e == g else 0.0
+            for i in range(p):
+                total -= row[i] * link[e, i]
+            cov[at + p + e] = total
+        at += p + g + 1
 
 
-@compiled(f"void({_F3}, {_F2}, {_F3}, float64, {_F1}, {_F1}, {_F2}, {_F3}, {_F1}, {_F1}, {_F1})")
+@compiled(f"void({_F3}, {_F2}, {_F3}, float64, {_F1}, {_F1}, {_F2}, {_F2}, {_F1}, {_F1}, {_F1})")
 def refit(xx, xy, cells, scale, hyper, declared, theta, cov, noise, kappa, smear):  # type: ignore[no-untyped-def]
     """Fits every model of one factor, into the last five arrays.
 

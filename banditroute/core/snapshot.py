@@ -15,7 +15,7 @@ from banditroute.core.features import VERSION
 from banditroute.core.posterior import SufficientStats
 from banditroute.core.state import State, frame_of, refitted
 
-_FOLD_VERSION = 1  # raise when the meaning of an outcome or of a sum changes
+_FOLD_VERSION = 2  # raise when the meaning of an outcome or of a sum changes
 
 
 def fingerprint(settings: Settings) -> str:
@@ -33,6 +33,8 @@ def fingerprint(settings: Settings) -> str:
         "prices": frame.prices.tolist(),
         "error_quality": settings.reward.error_quality,
     }
+    if settings.prior is not None:
+        says["prior"] = settings.prior.digest
     return hashlib.blake2b(json.dumps(says).encode(), digest_size=16).hexdigest()
 
 
@@ -48,6 +50,7 @@ def dump_state(state: State) -> bytes:
         seq=np.array(state.seq),
         at=np.array(state.at),
         references=np.array(state.references),
+        spending=np.array(sorted(state.spending.items()), dtype=np.float64).reshape(-1, 2),
         **arrays,  # type: ignore[arg-type]
     )
     return buffer.getvalue()
@@ -62,16 +65,22 @@ def load_state(payload: bytes, settings: Settings) -> State:
             for f, on in enumerate(frame.active)
         )
         references = tuple(float(r) for r in arrays["references"])
-        return refitted(frame, stats, references, seq=int(arrays["seq"]), at=float(arrays["at"]))
+        spending = {int(day): float(usd) for day, usd in arrays["spending"]}
+        seq, at = int(arrays["seq"]), float(arrays["at"])
+        return refitted(frame, stats, references, seq=seq, at=at, spending=spending)
 
 
 def state_distance(a: State, b: State) -> float:
     """Largest difference of two states' sums, relative to the scale of the summed terms.
 
     Σwxx′ is compared to √(Σwx² · Σwx′²) and Σwxy to √(Σwx² · Σwy²), by Cauchy–Schwarz the largest
-    they could be; what cancels to nearly nothing is not held to its own digits.
+    they could be; what cancels to nearly nothing is not held to its own digits. A day's spending is
+    compared to itself, and below a millionth of a USD to that.
     """
     worst = 0.0
+    for day in {*a.spending, *b.spending}:
+        one_day, other_day = a.spending.get(day, 0.0), b.spending.get(day, 0.0)
+        worst = max(worst, abs(one_day - other_day) / max(abs(one_day), abs(other_day), 1e-6))
     for one, other in zip(a.stats, b.stats, strict=True):
         if one is None or other is None:
             worst = max(worst, 0.0 if one is other else np.inf)

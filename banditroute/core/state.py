@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from banditroute.config.settings import Settings
+from banditroute.core import kernels
 from banditroute.core.base import Bools, Floats, Ints
 from banditroute.core.features import Layout, layout_of
+from banditroute.core.history import past_of
 from banditroute.core.posterior import (
+    TRUST,
     FactorPrior,
     Posterior,
     SufficientStats,
@@ -18,12 +21,11 @@ from banditroute.core.posterior import (
     fit,
     reference_for,
 )
+from banditroute.core.spending import DAY, Spending
 from banditroute.types import FACTORS, Model
 
 QUALITY, TOKENS, USD, SECONDS, TTFT = range(5)
 """Positions in every array of factors, as in `types.FACTORS`."""
-
-DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ class Frame:
 
     `group` `(k,)` is the row that holds a model's quality, shared by deployments of one model.
     `prices` `(k, 2)` are USD per input and output token, NaN where unknown. `active` says which
-    factors are learned; `half_lives` are in seconds.
+    factors are learned; `half_lives` are in seconds (in requests, where a replay has no times). `past`
+    are sums of history, one entry per factor or None, which count in every fit and are not forgotten, a
+    model's for at most `trust` outcomes until live ones confirm them.
     """
 
     models: tuple[Model, ...]
@@ -43,6 +47,8 @@ class Frame:
     group: Ints
     prices: Floats
     declared: Floats
+    past: tuple[SufficientStats | None, ...] = (None,) * len(FACTORS)
+    trust: tuple[float, ...] = (TRUST,) * len(FACTORS)
 
     def declared_for(self, factor: int) -> Floats:
         """Prior means `(k,)` the operator gave for a factor, NaN where none."""
@@ -58,7 +64,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The fold of all events up to `seq`: sums, the fit made from them, and their time.
+    """The fold of all events up to `seq`: sums, the fit made from them, what was spent, and their time.
 
     `stats` and `posterior` hold one entry per factor, None where it is not learned. `references`
     are the T_ref of forgetting. `class_shares` `(c,)` is the smoothed share of each class in the
@@ -74,6 +80,7 @@ class State:
     seq: int = 0
     at: float = 0.0
     stale: frozenset[int] = frozenset()
+    spending: Spending = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -81,11 +88,14 @@ class State:
         return self.frame.models
 
     def heard_of(self, factor: int) -> Bools:
-        """Which models `(k,)` have any outcome of a factor; deployments share their quality's."""
-        sums = self.stats[factor]
+        """Which models `(k,)` have any outcome of a factor, live or in history; deployments share their
+        quality's."""
+        sums, past = self.stats[factor], self.frame.past[factor]
         if sums is None:
             return np.zeros(len(self.models), np.bool_)
         heard: Bools = sums.cells[:, :, 2].sum(axis=1) > 0.0
+        if past is not None:
+            heard = heard | (past.cells[:, :, 2].sum(axis=1) > 0.0)
         return heard[self.frame.group] if factor == QUALITY else heard
 
     @property
@@ -121,15 +131,19 @@ def frame_of(settings: Settings, factors: tuple[str, ...] | None = None) -> Fram
     active[USD] &= not priced.all()
     half_lives = tuple(settings.policy.half_life_days.get(f, math.inf) * DAY for f in FACTORS)
     declared = np.array([math.nan if m.prior_quality is None else m.prior_quality for m in models])
+    layout, priors = layout_of(settings), factor_priors(settings)
+    past, trust = past_of(settings.prior, models, group, layout, priors, active)
     return Frame(
         models,
-        layout_of(settings),
-        factor_priors(settings),
+        layout,
+        priors,
         tuple(active),
         half_lives,
         group,
         prices,
         declared,
+        past,
+        trust,
     )
 
 
@@ -150,6 +164,7 @@ def refitted(
     seq: int,
     at: float,
     since: State | None = None,
+    spending: Spending | None = None,
 ) -> State:
     """The state that sums give at a time: the fit is a function of sums and time alone.
 
@@ -168,19 +183,22 @@ def refitted(
             posterior.append(since.posterior[f])
         else:
             scale = scale_at(at, references[f], frame.half_lives[f])
-            posterior.append(fit(sums, frame.priors[f], frame.declared_for(f), scale))
-    return State(frame, stats, tuple(posterior), references, class_shares(frame, stats), seq, at)
+            posterior.append(
+                fit(sums, frame.priors[f], frame.declared_for(f), scale, frame.past[f], frame.trust[f])
+            )
+    shares = class_shares(frame, stats)
+    return State(frame, stats, tuple(posterior), references, shares, seq, at, spending=spending or {})
 
 
 def scale_at(at: float, reference: float, half_life: float) -> float:
     """What the sums are multiplied by when they are used at a time (forgetting)."""
-    return 1.0 if math.isinf(half_life) else 2.0 ** (-(at - reference) / half_life)
+    return 1.0 if math.isinf(half_life) else float(kernels.decay(-(at - reference), half_life))
 
 
 def class_shares(frame: Frame, stats: tuple[SufficientStats | None, ...]) -> Floats:
     """Smoothed share `(c,)` of each class among the quality outcomes."""
     c = len(frame.layout.classes)
-    sums = stats[QUALITY]
-    counts = np.zeros(c) if sums is None else sums.cells[:, :, 2].sum(axis=0)
-    shares: Floats = (np.maximum(counts, 0.0) + 1.0) / (max(counts.sum(), 0.0) + c)
+    sums, shares = stats[QUALITY], np.full(c, 1.0 / c)
+    if sums is not None:
+        kernels.shares(sums.cells, shares)
     return shares

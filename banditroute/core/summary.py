@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from banditroute.core.state import QUALITY, SECONDS, TOKENS, TTFT, USD, State
+from banditroute.core.history import counted
+from banditroute.core.state import QUALITY, SECONDS, TOKENS, TTFT, USD, State, scale_at
 from banditroute.core.utility import outlook
-from banditroute.types import Context, Preferences
+from banditroute.types import FACTORS, Context, Preferences
 
 _Z95 = 1.959963984540054
 
@@ -37,6 +38,18 @@ class Belief:
     usd: Estimate | None
     seconds: Estimate | None
     ttft_seconds: Estimate | None
+
+
+def counted_history(state: State) -> dict[str, dict[str, float]]:
+    """For how many outcomes each model's history counts at present, by factor and model."""
+    frame, found = state.frame, {}
+    for f, (live, past) in enumerate(zip(state.stats, frame.past, strict=True)):
+        if live is not None and past is not None:
+            scale = scale_at(state.at, state.references[f], frame.half_lives[f])
+            weights = counted(live, past, frame.trust[f], frame.priors[f], scale)
+            rows = frame.group if f == QUALITY else np.arange(len(frame.models))
+            found[FACTORS[f]] = {m.id: float(weights[row]) for m, row in zip(frame.models, rows, strict=True)}
+    return found
 
 
 def summary(state: State) -> list[Belief]:

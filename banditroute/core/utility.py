@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from banditroute.core import kernels
-from banditroute.core.base import Floats
+from banditroute.core.base import Floats, Ints
 from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.posterior import predict
 from banditroute.core.state import QUALITY, USD, State
-from banditroute.types import Context, Preferences
+from banditroute.types import Context, Preferences, Weights
 
 _P95 = 1.6448536269514722
 
@@ -63,9 +63,33 @@ def outlook(
     horizon: float,
 ) -> Outlook:
     """Predicts every factor and combines them at each request's own weights."""
+    x, cls = state.frame.layout.encode(contexts)
+    tokens = np.array([c.input_tokens or TYPICAL_TOKENS for c in contexts], np.float64)
+    most = np.array([c.max_output_tokens or math.inf for c in contexts], np.float64)
+    view = foresee(
+        state, x, cls, tokens, most, np.array([_rates(p.weights) for p in preferences]),
+        lookahead=lookahead, horizon=horizon,
+    )  # fmt: skip
+    if all(p.limits.max_usd is None for p in preferences):
+        return view
+    return replace(view, usd_limit=_usd_limit(view.expected[USD], state.frame.prices, tokens, most))
+
+
+def foresee(
+    state: State,
+    x: Floats,
+    cls: Ints,
+    tokens: Floats,
+    most: Floats,
+    weights: Floats,
+    *,
+    lookahead: float | None,
+    horizon: float,
+) -> Outlook:
+    """The same from arrays: vectors `(n, d)`, classes, input tokens and allowed output tokens `(n,)`,
+    weights `(n, 4)`. Limits on cost are left to the caller."""
     frame = state.frame
-    n, k = len(contexts), len(frame.models)
-    x, cls = frame.layout.encode(contexts)
+    n, k = len(x), len(frame.models)
     means = np.full((5, n, k), -math.inf)
     variances = np.zeros((5, n, k))
     noise = np.zeros((5, k))
@@ -76,11 +100,6 @@ def outlook(
             noise[f], smear[f] = posterior.noise, posterior.smear
     if state.posterior[QUALITY] is None:
         means[QUALITY] = 0.0
-    tokens = np.array([c.input_tokens or TYPICAL_TOKENS for c in contexts], np.float64)
-    most = np.array([c.max_output_tokens or math.inf for c in contexts], np.float64)
-    weights = np.array(
-        [(w.quality, w.usd, w.second, w.ttft_second) for w in (p.weights for p in preferences)]
-    )
     looks = (
         np.full(n, math.inf)
         if lookahead is None
@@ -92,15 +111,14 @@ def outlook(
         expected, mean, sd,
     )  # fmt: skip
     quality_sd = np.sqrt(variances[QUALITY][:, frame.group])
-    limit = _usd_limit(expected[USD], frame.prices, tokens, most, preferences)
-    return Outlook(expected, mean, sd, looks, means, variances, noise, quality_sd, limit)
+    return Outlook(expected, mean, sd, looks, means, variances, noise, quality_sd, expected[USD])
 
 
-def _usd_limit(
-    usd: Floats, prices: Floats, tokens: Floats, most: Floats, preferences: Sequence[Preferences]
-) -> Floats:
+def _rates(weights: Weights) -> tuple[float, float, float, float]:
+    return weights.quality, weights.usd, weights.second, weights.ttft_second
+
+
+def _usd_limit(usd: Floats, prices: Floats, tokens: Floats, most: Floats) -> Floats:
     """Cost `(n, k)` that `max_usd` is held against: with every allowed output token, where that is said."""
-    if all(p.limits.max_usd is None for p in preferences):
-        return usd
     full = prices[:, 0] * tokens[:, None] + prices[:, 1] * most[:, None]
     return np.where(np.isfinite(full), full, usd)

@@ -9,13 +9,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from banditroute.offline.logs import Log, read_log
-    from banditroute.offline.result import SimulationResult
-    from banditroute.offline.simulation import simulate
+    from banditroute.offline.estimators import PolicyValue, estimate
+    from banditroute.offline.evaluation.result import Evaluation
+    from banditroute.offline.evaluation.run import evaluate
+    from banditroute.offline.logs.decisionlog import DecisionLog
+    from banditroute.offline.logs.reading import Log, read_log
+    from banditroute.offline.simulation.result import SimulationResult
+    from banditroute.offline.simulation.run import simulate
+    from banditroute.offline.tradeoff.run import frontier
 
-__all__ = ["Log", "SimulationResult", "read_log", "simulate"]
+__all__ = [
+    "DecisionLog",
+    "Evaluation",
+    "Log",
+    "PolicyValue",
+    "SimulationResult",
+    "estimate",
+    "evaluate",
+    "frontier",
+    "read_log",
+    "simulate",
+]
 
-_HOMES = {"Log": "logs", "SimulationResult": "result", "read_log": "logs", "simulate": "simulation"}
+_HOMES = {
+    "DecisionLog": "logs.decisionlog",
+    "Evaluation": "evaluation.result",
+    "Log": "logs.reading",
+    "PolicyValue": "estimators",
+    "SimulationResult": "simulation.result",
+    "estimate": "estimators",
+    "evaluate": "evaluation.run",
+    "frontier": "tradeoff.run",
+    "read_log": "logs.reading",
+    "simulate": "simulation.run",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from banditroute.errors import LogError
-from banditroute.offline.logfiles import suggestion
+from banditroute.offline.logs.files import suggestion
 from banditroute.types import Weights
 
 WEIGHTS = ("quality", "usd", "second")

@@ -33,7 +33,7 @@ def test_intervals_of_differences_cover_at_their_rate() -> None:
             stats.cells[a, g] = (y**2).sum(), y.sum(), n
         posterior = fit(stats, prior, np.full(8, np.nan))
         mean = posterior.theta[:, :1] + posterior.theta[:, 1:7]
-        cov = posterior.cov
+        cov = posterior.covariance
         variance = np.array(
             [[cov[a][np.ix_([0, 1 + g], [0, 1 + g])].sum() for g in range(6)] for a in range(8)]
         )

@@ -111,14 +111,14 @@ def test_coefficients_are_conjugate_regression() -> None:
     x, cls = state.frame.layout.encode([o.context for o in observed(200, 1)])
     mine = np.array([o.model == "m1" for o in observed(200, 1)])
     y = np.array([o.value for o in observed(200, 1)]) - prior.center - fitted.kappa[cls]
-    precision = np.linalg.inv(fitted.cov[1])
+    precision = np.linalg.inv(fitted.covariance[1])
     ridge = np.diag(precision - x[mine].T @ x[mine] / fitted.noise[1])
     assert (ridge > 0.0).all()
     assert np.allclose(precision - x[mine].T @ x[mine] / fitted.noise[1], np.diag(ridge), atol=1e-6)
     overall = (np.array([o.value for o in observed(200, 1)]) - prior.center).sum() / 202.0
     pull = np.zeros(len(ridge))
     pull[0] = ridge[0] * overall
-    expected = fitted.cov[1] @ (pull + x[mine].T @ y[mine] / fitted.noise[1])
+    expected = fitted.covariance[1] @ (pull + x[mine].T @ y[mine] / fitted.noise[1])
     np.testing.assert_allclose(fitted.theta[1], expected, rtol=1e-8, atol=1e-12)
 
 

@@ -10,12 +10,12 @@ from joblib import Parallel, delayed
 
 from banditroute.config.settings import RequestClass, Settings
 from banditroute.core.base import Floats, Policy
-from banditroute.offline.learning import replay_learning
-from banditroute.offline.logs import Log
-from banditroute.offline.order import request_order
+from banditroute.offline.logs.reading import Log
+from banditroute.offline.replay.learning import replay_learning
+from banditroute.offline.replay.order import request_order
 from banditroute.policies import get_policy
 from banditroute.policies.thompson import Thompson
-from banditroute.types import Context, Model, Weights
+from banditroute.types import Model, Weights
 
 K, C, N = 8, 6, 3_000
 WEIGHTS = Weights(quality=1.0, usd=0.0)
@@ -48,13 +48,12 @@ def regrets(kind: str, seed: int) -> tuple[float, ...]:
     settings = Settings(
         models=tuple(Model(m) for m in log.models), classes=tuple(RequestClass(c) for c in log.classes)
     )
-    contexts = [Context(log.classes[g]) for g in log.class_index]
     order = request_order(log, seed)
     per_class = np.array([log.quality[log.class_index == g].mean(axis=0).argmax() for g in range(C)])
     oracle = log.quality[np.arange(N), per_class[log.class_index]].sum()
 
     def of(policy: Policy) -> float:
-        chosen, _ = replay_learning(log, policy, settings, WEIGHTS, order, seed, contexts)
+        chosen, _ = replay_learning(log, policy, settings, WEIGHTS, seed)
         return float(oracle - log.quality[order, chosen].sum())
 
     configured = get_policy("thompson", settings)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from banditroute.config.settings import Settings
-from banditroute.offline.catalogue import contexts, log_settings
-from banditroute.offline.logs import Log
-from banditroute.offline.order import request_order, request_seeds
-from banditroute.offline.replay import replay, replay_reference
+from banditroute.offline.logs.reading import Log
+from banditroute.offline.replay.catalogue import contexts, log_settings
+from banditroute.offline.replay.feedback import parse_feedback
+from banditroute.offline.replay.learning import replay_learning
+from banditroute.offline.replay.order import request_order, request_seeds
+from banditroute.offline.replay.reference import replay_reference
+from banditroute.offline.replay.run import replay
 from banditroute.policies import get_policy
 from banditroute.types import Model, Weights
 
@@ -32,10 +36,32 @@ def test_the_compiled_loop_chooses_as_the_live_one(name: str, timed: bool, rich_
     policy = get_policy(name, settings)
     known = contexts(log, settings, text=False)
     fast = replay(log, policy, settings, weights, 3, known)
-    live = replay_reference(log, policy, settings, weights, 3, known)
-    np.testing.assert_array_equal(fast.order, live.order)
-    np.testing.assert_array_equal(fast.actions, live.actions)
+    live, _ = replay_reference(log, policy, settings, weights, 3, known)
+    np.testing.assert_array_equal(fast.actions, live)
     assert len(set(fast.actions.tolist())) > 1
+
+
+@pytest.mark.parametrize(("timed", "delay", "batch"), [(True, "20min", "3h"), (False, 25, 10)])
+def test_they_agree_when_feedback_is_late_scarce_and_forgotten(
+    timed: bool, delay: str | int, batch: str | int, rich_log: Log
+) -> None:
+    log = rich_log if timed else replace(rich_log, at=None)
+    weights = Weights(usd=50.0, second=0.02)
+    settings = log_settings(log, Settings(), weights)
+    policy = get_policy("thompson", settings)
+    told: dict[str, Any] = {
+        "feedback": parse_feedback(log, rate=0.4, delay=delay, batch=batch, odds=3.0),
+        "half_lives": {"quality": 40_000.0 if timed else 300.0, "usd": 5_000.0 if timed else 90.0},
+    }
+    fast, ended = replay_learning(log, policy, settings, weights, 3, **told)
+    live, state = replay_reference(
+        log, policy, settings, weights, 3, contexts(log, settings, text=False), **told
+    )
+    np.testing.assert_array_equal(fast, live)
+    assert ended.stats[0] is not None
+    assert state.stats[0] is not None
+    np.testing.assert_array_equal(ended.stats[0].xx, state.stats[0].xx)
+    assert 0.0 < ended.stats[0].cells[:, :, 2].sum() < 800.0  # of 1,000, what was told and is remembered
 
 
 @pytest.mark.parametrize(
@@ -47,8 +73,8 @@ def test_choosing_at_once_is_choosing_one_by_one(name: str, short_log: Log) -> N
     policy = get_policy(name, settings)
     known = contexts(short_log, settings, text=False)
     at_once = replay(short_log, policy, settings, WEIGHTS, 1, known)
-    live = replay_reference(short_log, policy, settings, WEIGHTS, 1, known)
-    np.testing.assert_array_equal(at_once.actions, live.actions)
+    live, _ = replay_reference(short_log, policy, settings, WEIGHTS, 1, known)
+    np.testing.assert_array_equal(at_once.actions, live)
 
 
 def test_each_seed_shuffles_and_time_does_not(log: Log) -> None:

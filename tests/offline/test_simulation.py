@@ -14,10 +14,10 @@ from click.testing import CliRunner
 import banditroute
 from banditroute.commands.simulate import simulate as command
 from banditroute.errors import BanditrouteError, LogError
-from banditroute.offline.findings import interval, spread
-from banditroute.offline.logs import Log
-from banditroute.offline.result import SimulationResult
-from banditroute.offline.simulation import simulate
+from banditroute.offline.logs.reading import Log
+from banditroute.offline.simulation.findings import interval, spread
+from banditroute.offline.simulation.result import SimulationResult
+from banditroute.offline.simulation.run import simulate
 
 Row = dict[str, object]
 WriteLog = Callable[..., Path]

@@ -1,0 +1,1 @@
+"""A log or a world played again under a policy: exact outcomes, feedback as it would have come."""

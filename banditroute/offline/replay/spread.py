@@ -1,0 +1,148 @@
+"""Running many replications: over the cores of this machine, or over a dask cluster with the same call.
+
+Every task is a pure function of its arguments, so who runs it, and when, does not change a bit of its result,
+as long as the processors are of one kind: some compiled sums are added up as suits the processor.
+What all the tasks need (a log of a million rows, say) is sent to each machine once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from banditroute import __version__
+from banditroute.errors import LogError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Result = TypeVar("Result")
+Task = tuple[Any, ...]
+
+WAIT = 10
+"""Seconds that a scheduler has to answer, and to have its first worker."""
+
+PACKAGES = ("banditroute", "numpy", "scipy", "numba")
+"""What has to be of one version everywhere, or the last bits may differ."""
+
+
+def spread(
+    function: Callable[..., Result],
+    tasks: Sequence[Task],
+    *,
+    shared: Sequence[object] = (),
+    jobs: int | None = None,
+    cluster: str | None = None,
+) -> Iterator[Result]:
+    """`function(*task)` of every task, as they get ready, in no particular order.
+
+    `jobs` is the number of processes here (all cores by default; 1 stays in this one). `cluster` is the
+    address of a dask scheduler, as in `tcp://10.0.0.5:8786`, whose workers run them instead; the
+    `shared` objects, found among the arguments by identity, travel to each of them once. Raises LogError
+    where the cluster cannot be used.
+    """
+    if cluster is not None:
+        yield from _over_machines(function, tasks, shared, cluster)
+        return
+    workers = min(jobs or os.cpu_count() or 1, len(tasks))
+    if workers <= 1:
+        for task in tasks:
+            yield function(*task)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+    yield from parallel(delayed(function)(*task) for task in tasks)
+
+
+def check_cluster(cluster: str | None, jobs: int | None) -> None:
+    """Refuses, before any work, a cluster that cannot be used; does nothing without one."""
+    if cluster is None:
+        return
+    if jobs is not None:
+        raise LogError(
+            "--jobs counts processes of this machine and --cluster uses those of others; leave one out."
+        )
+    with _connected(cluster):
+        pass
+
+
+def _over_machines(
+    function: Callable[..., Result], tasks: Sequence[Task], shared: Sequence[object], cluster: str
+) -> Iterator[Result]:
+    if not tasks:
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    with _connected(cluster) as client:
+        from distributed.comm.core import CommClosedError
+        from distributed.scheduler import KilledWorker
+
+        used = [one for one in shared if any(one is part for task in tasks for part in task)]
+        try:
+            with parallel_config(backend="dask", client=client, scatter=used):
+                parallel = Parallel(return_as="generator_unordered")
+                yield from parallel(delayed(function)(*task) for task in tasks)
+        except (KilledWorker, CommClosedError) as error:
+            raise LogError(
+                f"The cluster at {cluster} lost the workers that were at it ({type(error).__name__}); they "
+                "may be out of memory. See their logs, then run it again."
+            ) from error
+
+
+@contextmanager
+def _connected(cluster: str) -> Iterator[Client]:
+    """A client of the scheduler, whose workers can run what this process would run."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise LogError("Clusters need dask; install it with: pip install 'banditroute[cluster]'") from error
+    try:
+        client = Client(cluster, timeout=WAIT, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        raise LogError(
+            f"No dask scheduler answers at {cluster}. Start one with 'dask scheduler', give its address as "
+            "in --cluster tcp://127.0.0.1:8786, and see that nothing blocks the port."
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WAIT)
+        except TimeoutError as error:
+            raise LogError(
+                f"The scheduler at {cluster} has no workers. Start some with 'dask worker {cluster}'."
+            ) from error
+        _check_versions(client, cluster)
+        yield client
+
+
+def _check_versions(client: Client, cluster: str) -> None:
+    """Refuses workers that lack the package, or could not give the same last bits."""
+    packages = PACKAGES
+
+    def versions() -> dict[str, str | None]:  # within a function, so that it travels by value
+        from importlib import import_module
+
+        found: dict[str, str | None] = {}
+        for package in packages:
+            try:
+                found[package] = import_module(package).__version__
+            except ImportError:
+                found[package] = None
+        return found
+
+    here = versions()
+    for worker, there in client.run(versions).items():
+        for package in packages:
+            if there[package] is None:
+                raise LogError(
+                    f"The worker {worker} of {cluster} has no {package}. Install banditroute "
+                    f"{__version__} on every worker: it runs there what it would run here."
+                )
+            if there[package] != here[package]:
+                raise LogError(
+                    f"The worker {worker} of {cluster} has {package} {there[package]}, here it is "
+                    f"{here[package]}. Install the same on both: figures shall not depend on where they were "
+                    "computed."
+                )

@@ -1,0 +1,115 @@
+"""A log in two parts: one to fit rules on, the other to play every policy on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from banditroute.core.base import Bools
+from banditroute.errors import LogError
+from banditroute.offline.logs.reading import Log, read_log
+from banditroute.offline.options import parse_pairs
+from banditroute.offline.simulation.admission import require_full_information
+
+Training = str | float | Mapping[str, str]
+"""How a training part is named: `split=val` (rows whose columns have these values), or a share, `0.3`."""
+
+Kept = Callable[[Mapping[str, str]], Log]
+"""Reads the log again, only the rows whose columns have some values."""
+
+_STREAM = 4  # of the random streams that a seed stands for
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What rules are fitted on, what every policy is played on, and in words how the log was divided."""
+
+    training: Log
+    evaluation: Log
+    how: str
+
+
+def log_and_parts(
+    log: str | Path | Log,
+    columns: Mapping[str, str] | None,
+    where: Mapping[str, str] | str | None,
+    features: Sequence[str],
+    train: Training | None,
+    train_seed: int,
+    skip_bad: bool = False,
+) -> tuple[Log, Parts | None]:
+    """The log that policies are played on, and where a training part was asked for, both parts."""
+    wanted = (parse_pairs(where, "--where") if isinstance(where, str) else where) or {}
+
+    def read(values: Mapping[str, str]) -> Log:
+        assert not isinstance(log, Log)
+        rows = {**wanted, **values}
+        found = read_log(log, columns=columns, where=rows, features=features, skip_bad=skip_bad)
+        return require_full_information(found)
+
+    whole = require_full_information(log) if isinstance(log, Log) else read({})
+    if train is None:
+        return whole, None
+    parts = divide(whole, train, seed=train_seed, kept=None if isinstance(log, Log) else read)
+    return parts.evaluation, parts
+
+
+def divide(log: Log, training: Training, *, seed: int = 0, kept: Kept | None = None) -> Parts:
+    """The log in two. A share takes the first requests by time; where the log has no times, random ones,
+    by the seed. Raises LogError where either part would be empty."""
+    share = _share(training)
+    if share is not None:
+        return _by_share(log, share, seed)
+    values = parse_pairs(training, "--train") if isinstance(training, str) else dict(training)  # type: ignore[arg-type]
+    how = ", ".join(f"{name}={value}" for name, value in values.items())
+    if kept is None:
+        raise LogError(f"A log in memory has no column to take {how} from; give its path, or a share.")
+    chosen = np.isin(log.request_ids, kept(values).request_ids)
+    if chosen.all():
+        raise LogError(f"--train {how} takes all {len(log):,} requests; it must leave some for the policies.")
+    return Parts(take(log, chosen), take(log, ~chosen), f"those with {how}")
+
+
+def _share(training: Training) -> float | None:
+    """A share in (0, 1), or None where columns are named."""
+    if isinstance(training, Mapping):
+        return None
+    try:
+        share = float(training)
+    except ValueError:
+        return None
+    if not 0.0 < share < 1.0:
+        raise LogError(
+            f"The training share is {training}; write a number between 0 and 1, as in --train 0.3."
+        )
+    return share
+
+
+def _by_share(log: Log, share: float, seed: int) -> Parts:
+    if len(log) < 2:
+        raise LogError("The log has one request; a training part and a rest need two or more.")
+    size = min(max(round(share * len(log)), 1), len(log) - 1)
+    order = np.arange(len(log))
+    if log.at is None:
+        order = np.random.default_rng([seed, _STREAM]).permutation(len(log))
+    chosen = np.zeros(len(log), dtype=np.bool_)
+    chosen[order[:size]] = True
+    how = f"a random {share:.3g} of all" if log.at is None else f"the first {share:.3g} of all"
+    return Parts(take(log, chosen), take(log, ~chosen), how)
+
+
+def take(log: Log, rows: Bools) -> Log:
+    """Some requests of a log, in its order; models and classes stay those of the whole."""
+    kept = np.flatnonzero(rows)
+    arrays = ("request_ids", "class_index", "quality", "usd", "seconds", "output_tokens", "input_tokens")
+    return replace(
+        log,
+        **{name: getattr(log, name)[kept] for name in arrays},
+        at=None if log.at is None else log.at[kept],
+        unit=None if log.unit is None else [log.unit[i] for i in kept.tolist()],
+        prompts=None if log.prompts is None else [log.prompts[i] for i in kept.tolist()],
+        features={name: values[kept] for name, values in log.features.items()},
+    )
