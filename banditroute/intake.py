@@ -163,6 +163,18 @@ def outcomes(fields: FeedbackFields, *, at: float, principal: str = "") -> list[
     ]
 
 
+def lineage(fields: RouteFields) -> tuple[str | None, int]:
+    """The decision that a later attempt goes back to, and which attempt this is. The first has none."""
+    attempt = fields.attempt or (1 if fields.root_id is None else 2)
+    if (attempt > 1) == (fields.root_id is None):
+        raise RequestError(
+            "root_id and attempt go together: a later attempt names the first one's decision_id as root_id "
+            "and counts from 2; the first attempt names neither.",
+            param="attempt",
+        )
+    return fields.root_id, attempt
+
+
 def texts(fields: RouteFields | FeedbackFields) -> dict[str, str]:
     """The prose of a request or of feedback, which the store keeps only when it is told to."""
     found = {"prompt": _text(fields)} if isinstance(fields, RouteFields) else _prose(fields)

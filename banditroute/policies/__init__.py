@@ -13,7 +13,17 @@ from banditroute.config.checks import nearest
 from banditroute.config.settings import Settings
 from banditroute.core.base import Policy
 from banditroute.errors import ConfigError
-from banditroute.policies import complexity, greedy, per_class, rules, split, static, thompson
+from banditroute.policies import (
+    budget,
+    cascade,
+    complexity,
+    greedy,
+    per_class,
+    rules,
+    split,
+    static,
+    thompson,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,8 @@ REGISTRY: Mapping[str, Entry] = {
     "per_class": Entry(per_class.build, ("per_class:{code: MODEL, *: MODEL}",)),
     "rules": Entry(rules.build, ("rules", "rules:starter.toml")),
     "complexity": Entry(complexity.build, ("complexity", "complexity:price")),
+    "budget": Entry(budget.build, ("budget", "budget:{quality: 0.85, usd_per_day: 50}")),
+    "cascade": Entry(cascade.build, ("cascade", "cascade:{models: MODEL > MODEL, threshold: 0.7}")),
     "split": Entry(split.build, ("split:{control: fixed:MODEL 0.5, treatment: thompson 0.5}",)),
 }
 

@@ -68,6 +68,11 @@ class Split:
                 for variant, choice in zip(self.variants, choices, strict=True)
                 for key, value in choice.parameters.items()
             },
+            row_parameters={
+                f"{variant.name}.{key}": values
+                for variant, choice in zip(self.variants, choices, strict=True)
+                for key, values in choice.row_parameters.items()
+            },
             draws=_draws(choices)[assigned, rows],
         )
 

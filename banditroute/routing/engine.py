@@ -47,12 +47,15 @@ class Engine:
         self._chooser.check(read.policy)
         at = time.time()
         decision_id, seed = self._identities.new(at)
+        root_id, attempt = intake.lineage(fields)
         request = Request(
             decision_id,
             at,
             seed,
             read.context,
             read.preferences,
+            root_id,
+            attempt,
             mode=self._chooser.mode.name,
             params=self._chooser.params(read.context),
         )

@@ -13,6 +13,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Amount = Annotated[float, Meta(ge=0, le=1e9)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Attempt = Annotated[int, Meta(ge=1, le=1_000)]
 Number = Annotated[float, Meta(ge=-1e9, le=1e9)]
 Text = Annotated[str, Meta(min_length=1)]
 Label = Annotated[str, Meta(max_length=200)]
@@ -58,7 +59,11 @@ class LimitFields(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RouteFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/route` and the keywords of `Router.route`; every field is optional."""
+    """The body of `POST /v1/route` and the keywords of `Router.route`; every field is optional.
+
+    An attempt after the first (a retry, the next step of a cascade) names the first one's decision as
+    `root_id`, its own number as `attempt` (2 where it is not said), and what was tried as `limits.deny`.
+    """
 
     request_class: Name | None = None
     messages: list[Message] | None = None
@@ -71,6 +76,8 @@ class RouteFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     features: Features | None = None
     unit: Name | None = None
     session_id: Name | None = None
+    root_id: Name | None = None
+    attempt: Attempt | None = None
     user_tier: Name | None = None
     weights: WeightFields | None = None
     limits: LimitFields | None = None

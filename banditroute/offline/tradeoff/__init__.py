@@ -1,0 +1,1 @@
+"""`frontier`: quality against USD over the range of weights."""
