@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from banditroute.offline.logs import Log, read_log
+from banditroute.offline.logs.reading import Log, read_log
 
 Row = dict[str, object]
 WriteLog = Callable[..., Path]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from banditroute.offline.logs import Log
-from banditroute.offline.oracles import best_single, per_class_best, per_prompt_best, rewards
+from banditroute.offline.logs.reading import Log
+from banditroute.offline.replay.oracles import best_single, per_class_best, per_prompt_best, rewards
 from banditroute.types import Weights
 
 

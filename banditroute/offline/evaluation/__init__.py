@@ -1,0 +1,1 @@
+"""`evaluate`: what other policies would have earned on logged decisions, with honest intervals."""
