@@ -27,6 +27,7 @@ from banditroute.service.replies import (
     receipt_reply,
     state_reply,
 )
+from banditroute.service.reports import add_report_routes
 from banditroute.store import Store
 
 LONGEST_WAIT = 60.0
@@ -54,6 +55,7 @@ def create_app(
     errors.install(app)
     _add_hot_routes(app, router)
     _add_reading_routes(app, router)
+    add_report_routes(app, router)
     _add_health(app, router)
     contract.document(app)
     return app
@@ -113,7 +115,8 @@ def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
         ] = 10.0,
     ) -> Response:
         known = await router.folded(min_seq, timeout)
-        return _json(state_reply(known, policy=settings.policy.name, mode=settings.policy.mode))
+        policy = settings.policy
+        return _json(state_reply(known, policy=policy.name, mode=policy.mode, prior=settings.prior))
 
 
 def _add_health(app: FastAPI, router: AsyncRouter) -> None:

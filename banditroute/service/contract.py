@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from banditroute.reports.findings import SavingsReport
 from banditroute.routing.fields import FeedbackFields, RouteFields
 from banditroute.routing.refusals import MAX_FEEDBACK
 from banditroute.service.replies import (
@@ -32,6 +33,7 @@ _DOCUMENTED = (
     StateReply,
     ModelsReply,
     StatusReply,
+    SavingsReport,
     ErrorReply,
 )
 

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from banditroute.config.priors import Prior
 from banditroute.core.fold import standing
 from banditroute.core.state import State
-from banditroute.core.summary import Belief, summary
+from banditroute.core.summary import Belief, counted_history, summary
 from banditroute.store import Record
 from banditroute.types import Candidate, Context, Decision, Exclusion, Model, Preferences
 
@@ -117,6 +118,15 @@ _SHARED = tuple(
 )
 
 
+class PriorReply(Struct, frozen=True):
+    """What the state started from; `counts_for` is what it is worth now, in outcomes, by factor and model."""
+
+    digest: str
+    source: str
+    requests: int
+    counts_for: Mapping[str, Mapping[str, float]]
+
+
 class StateReply(Struct, frozen=True):
     """The answer to `GET /v1/state`: everything learned up to event `seq`."""
 
@@ -127,6 +137,7 @@ class StateReply(Struct, frozen=True):
     models: list[str]
     classes: list[str]
     estimates: list[Belief]
+    prior: PriorReply | None = None
 
 
 class ModelReply(Struct, frozen=True):
@@ -208,7 +219,7 @@ def receipt_reply(record: Record) -> ReceiptReply:
     )
 
 
-def state_reply(state: State, *, policy: str, mode: str) -> StateReply:
+def state_reply(state: State, *, policy: str, mode: str, prior: Prior | None = None) -> StateReply:
     """The state as people read it."""
     return StateReply(
         seq=state.seq,
@@ -218,6 +229,9 @@ def state_reply(state: State, *, policy: str, mode: str) -> StateReply:
         models=[model.id for model in state.models],
         classes=list(state.classes),
         estimates=summary(state),
+        prior=None
+        if prior is None
+        else PriorReply(prior.digest, prior.source, prior.requests, counted_history(state)),
     )
 
 
