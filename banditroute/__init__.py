@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from banditroute.client import AsyncClient, Client
-    from banditroute.offline import simulate
+    from banditroute.offline import evaluate, simulate
     from banditroute.router import AsyncRouter, Router
 
 __version__ = "0.1.0"
 
-__all__ = ["AsyncClient", "AsyncRouter", "Client", "Router", "__version__", "simulate"]
+__all__ = ["AsyncClient", "AsyncRouter", "Client", "Router", "__version__", "evaluate", "simulate"]
 
 _HOMES = {
     "AsyncClient": "banditroute.client",
     "AsyncRouter": "banditroute.router",
     "Client": "banditroute.client",
     "Router": "banditroute.router",
+    "evaluate": "banditroute.offline",
     "simulate": "banditroute.offline",
 }
 

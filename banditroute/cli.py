@@ -21,12 +21,22 @@ VERBS = {
     "check": "Validate the configuration and list what it declares.",
     "serve": "Start the service.",
     "simulate": "Replay a log under policies and static rules.",
+    "report": "What routing saved, from a log or the live event log.",
+    "calculate": "What routing would cost, for those without a log.",
+    "evaluate": "Estimate what policies would have earned on a log of decisions.",
+    "import": "Convert a known log format to a log.",
+    "export": "Write the event log as a log of decisions.",
+    "fit": "Learn priors from history, to start from.",
     "rebuild": "Fold the whole event log and compare with the snapshot.",
 }
 """Verb -> what `--help` says of it, so that the list needs no verb's code."""
 
-_SHARED_MODULES = {"rebuild": "serve"}
-"""Verbs that live in another verb's module."""
+_SHARED_MODULES = {"rebuild": "serve", "import": "import_"}
+"""Verbs that live in another verb's module, or whose name is no name of a module."""
+
+
+_FUNCTIONS = {"import": "import_"}
+"""Verbs whose name is a keyword of Python."""
 
 
 class LazyGroup(click.Group):
@@ -39,7 +49,7 @@ class LazyGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         module = import_module(f"banditroute.commands.{_SHARED_MODULES.get(cmd_name, cmd_name)}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, _FUNCTIONS.get(cmd_name, cmd_name))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from banditroute.config.load import load_settings
+from banditroute.config.priorfile import with_prior
 from banditroute.config.settings import Settings
 from banditroute.errors import BanditrouteError, NotFolded, StoreError
 from banditroute.routing.choose import Draft
@@ -31,6 +32,7 @@ from banditroute.store import Receipt, Record, Store
 from banditroute.types import Decision
 
 if TYPE_CHECKING:
+    from banditroute.config.priors import Prior
     from banditroute.core.decide import State
 
 
@@ -47,9 +49,9 @@ class Router:
         self._engine = Engine(settings, store, progress=progress)
 
     @classmethod
-    def from_toml(cls, path: str | Path) -> Router:
-        """A router as a configuration file describes it."""
-        return cls(load_settings(Path(path)))
+    def from_toml(cls, path: str | Path, *, prior: Prior | str | Path | None = None) -> Router:
+        """A router as a configuration file describes it; `prior` stands for the one it names."""
+        return cls(with_prior(load_settings(Path(path)), prior))
 
     @property
     def state(self) -> State:
@@ -114,9 +116,9 @@ class AsyncRouter:
         self._queue: list[tuple[Draft, Answered]] = []
 
     @classmethod
-    def from_toml(cls, path: str | Path) -> AsyncRouter:
-        """A router as a configuration file describes it."""
-        return cls(load_settings(Path(path)))
+    def from_toml(cls, path: str | Path, *, prior: Prior | str | Path | None = None) -> AsyncRouter:
+        """A router as a configuration file describes it; `prior` stands for the one it names."""
+        return cls(with_prior(load_settings(Path(path)), prior))
 
     @property
     def settings(self) -> Settings:
@@ -127,6 +129,11 @@ class AsyncRouter:
     def state(self) -> State:
         """What has been learned so far; immutable."""
         return self._engine.state
+
+    @property
+    def store(self) -> Store:
+        """The event log, for those who only read it."""
+        return self._engine.store
 
     @property
     def failure(self) -> Exception | None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 
-from banditroute.offline.logs import Log, read_log
-from banditroute.offline.simulation import simulate
+from banditroute.offline.logs.reading import Log, read_log
+from banditroute.offline.simulation.run import simulate
 
 LOGS = {
     "paretobandit_k4": ("cost_usd", (0.0, 3.33, 13.3)),

@@ -42,6 +42,7 @@ def test_the_public_face() -> None:
         "Client",
         "Router",
         "__version__",
+        "evaluate",
         "simulate",
     ]
     for name in banditroute.__all__:

@@ -10,7 +10,7 @@ import numpy as np
 
 from banditroute.core.base import Floats, Ints
 from banditroute.demo.scores import Choices, Scoreboard
-from banditroute.offline.plots import FAINT, LEARNERS, MODELS, MUTED, STYLE
+from banditroute.offline.simulation.plots import FAINT, LEARNERS, MODELS, MUTED, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,14 @@ from banditroute.config.starter import write_starter
 from banditroute.demo.server import free_port, serving
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("README.md", "docs/quickstart.md", "docs/simulate.md", "docs/world.md")
+GUIDES = (
+    "README.md",
+    "docs/quickstart.md",
+    "docs/simulate.md",
+    "docs/evaluate.md",
+    "docs/choosing-weights.md",
+    "docs/world.md",
+)
 NOT_RUN = ("./run", "./test", "banditroute serve", "banditroute init")
 """The demo and the tests have tests of their own; the service and its configuration are there already."""
 
