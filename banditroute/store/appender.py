@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Dialect, Engine, Select, Table, bindparam, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from banditroute.errors import RequestError
 from banditroute.store import tables
 from banditroute.store.base import Snapshot, Texts
 from banditroute.store.codec import encode
+from banditroute.store.driver import execute
 from banditroute.store.engine import ITEM_ERRORS, WRITES, explained
 from banditroute.store.ledger import Ledger, Settled, Submission
 from banditroute.types import Decision
@@ -112,7 +114,7 @@ class Inserter:
         while start < len(rows):
             size = min(_LARGEST, 1 << ((len(rows) - start).bit_length() - 1))
             values = tuple(chain.from_iterable(rows[start : start + size]))
-            connection.exec_driver_sql(self._statement(size), values)
+            execute(connection, self._statement(size), values)
             start += size
 
     def _statement(self, size: int) -> str:
@@ -210,11 +212,12 @@ class Appender:
 
 def _ledger(connection: Connection, submissions: Sequence[Submission]) -> Ledger:
     """What the log knows of the decisions and keys that these lists speak of."""
-    ledger = Ledger(seq=connection.scalar(_last_seq) or 0)
+    ((last,),) = execute(connection, _compiled(connection.dialect, _last_seq))
+    ledger = Ledger(seq=last)
     for ids in _chunks(set().union(*(s.decisions() for s in submissions))):
         padded = tuple(ids) + (ids[-1],) * ((1 << (len(ids) - 1).bit_length()) - len(ids))
         statement = _of_decisions(connection.dialect, len(padded))
-        for decision_id, factor, source, rater, value, seq in connection.exec_driver_sql(statement, padded):
+        for decision_id, factor, source, rater, value, seq in execute(connection, statement, padded):
             ledger.decisions.add(decision_id)
             if seq is not None:
                 ledger.standing[decision_id, factor, source, rater] = (value, seq)
@@ -222,6 +225,11 @@ def _ledger(connection: Connection, submissions: Sequence[Submission]) -> Ledger
         for principal, key, digest, event_seq in connection.execute(_of_key, {"keys": keys}):
             ledger.keys[principal, key] = (digest, event_seq)
     return ledger
+
+
+@lru_cache
+def _compiled(dialect: Dialect, statement: Select[Any]) -> str:
+    return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -31,7 +30,7 @@ def encode(decision: Decision) -> str:
     """The document of a decision. What could not be read again is refused here, before it is stored:
     one unreadable event would keep every later start from folding the log."""
     if decision.context.text:
-        decision = msgspec.structs.replace(decision, context=replace(decision.context, text=""))
+        decision = msgspec.structs.replace(decision, context=decision.context.without_text())
     if not math.isfinite(_total(decision)):  # JSON has no such number
         raise StoreError(f"decision {decision.id!r} cannot be stored: it holds a number that is not finite.")
     try:
