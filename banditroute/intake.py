@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from banditroute.classify import classify
 from banditroute.config.settings import Settings
@@ -25,8 +26,7 @@ JSON_CAPABILITY = "json"
 """What a model must be able to do to serve a request with `json_output`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(Struct, frozen=True):
     """One request, read: what the core needs, and what the shell has to know besides."""
 
     context: Context

@@ -8,10 +8,11 @@ the epoch. Raw fields are kept as they came; the feature vector is rebuilt from 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 FACTORS = ("quality", "output_tokens", "usd", "seconds", "ttft_seconds")
 """What is learned about a model, each separately, in this order in every array of factors."""
@@ -80,8 +81,7 @@ class Limits:
     min_quality: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(Struct, frozen=True):
     """What the caller wants of one request: weights, limits, and hints that beat classification."""
 
     weights: Weights = Weights()
@@ -90,8 +90,7 @@ class Preferences:
     tier: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What is known of a request before it is answered, in raw fields.
 
     `request_class` is as declared by the caller or found by the classifier; a class that the
@@ -106,15 +105,19 @@ class Context:
     complexity: float | None = None
     input_tokens: int | None = None
     max_output_tokens: int | None = None
-    features: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float] = {}
     text: str = ""
     unit: str | None = None
     session: str | None = None
     user_tier: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
     embedding: tuple[float, ...] = ()
     features_version: int = 1
     input_tokens_estimated: bool = False
+
+    def without_text(self) -> Context:
+        """What may be stored."""
+        return replace(self, text="") if self.text else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +153,8 @@ class Decision(Struct, frozen=True):
     [0, 1) that `seed` gives. `parameters` holds what the policy used (floor, horizon, epsilon…).
     The context is without its text: a receipt holds no prompt.
 
-    A Struct, as `Candidate` and `Outcome` are, since every request makes and writes some: they are made
-    and encoded in a third of the time of a dataclass. `msgspec.structs.replace` makes a changed copy.
+    A Struct, as all are that every request makes: they are made and encoded in a third of the time of a
+    dataclass. `msgspec.structs.replace` makes a changed copy.
     """
 
     id: str
@@ -227,8 +230,7 @@ class Receipt:
     event_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """What learning takes from an outcome: one number about one model in one context.
 
     `weight` is +1 to add and −1 to take back (a revision is the old value taken back and the new

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -156,7 +156,7 @@ def _decision(
     return Decision(
         id=request.id,
         at=request.at,
-        context=replace(request.context, text="") if request.context.text else request.context,
+        context=request.context.without_text(),
         preferences=request.preferences,
         candidates=tuple(
             Candidate(models[a].id, propensity[a], quality[a], usd[a], seconds[a], mean[a], sd[a])

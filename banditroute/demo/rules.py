@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 
 from banditroute.config.settings import Settings
 from banditroute.core.decide import Request, decide, initial_state
@@ -29,7 +29,7 @@ def static_choices(
     read = RequestReader(settings).read
     contexts = [read(convert(request_fields(request), RouteFields)).context for request in asked]
     requests = [
-        Request(id=f"{seed}-{i}", at=0.0, seed=seed + i, context=replace(context, confidence=None))
+        Request(id=f"{seed}-{i}", at=0.0, seed=seed + i, context=structs.replace(context, confidence=None))
         for i, context in enumerate(contexts)
     ]
     state = initial_state(settings)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from banditroute.config.settings import Settings
 from banditroute.core.base import Policy
@@ -55,8 +55,7 @@ class Mode:
         return mode
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A request that was read and waits to be decided: the core's part of it, and the shell's.
 
     `policy` is the one it named, if any; `texts` are what is kept beside the decision.

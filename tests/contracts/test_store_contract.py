@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -33,7 +32,7 @@ def values(store: Store, decision_id: str = "d1") -> list[float | None]:
 
 def test_a_decision_comes_back_equal_without_its_prompt(store: Store) -> None:
     made = decision()
-    prompted = structs.replace(made, context=replace(made.context, text="my secret"))
+    prompted = structs.replace(made, context=structs.replace(made.context, text="my secret"))
     store.append_decisions([prompted]).result(10)
     assert store.record("d1") == Record(made, ())
     assert store.texts("d1") == {}

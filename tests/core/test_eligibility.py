@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec import structs
 
 from banditroute.config.settings import ClassifySettings, Rule
 from banditroute.core.base import Bools
@@ -147,7 +146,7 @@ def test_the_first_rule_that_matches_wins_and_holds_against_the_caller() -> None
     assert left == ["large"]
     assert reasons["small"] == Exclusion("small", "rule", "medical goes to the best")
     assert run(context, Preferences(model="small"), rules=rules)[0] == []
-    assert run(replace(context, text="hello"), rules=rules)[0] == ["small"]
+    assert run(structs.replace(context, text="hello"), rules=rules)[0] == ["small"]
 
 
 def test_a_rule_for_a_class_keeps_its_dedicated_models_where_there_are_any() -> None:

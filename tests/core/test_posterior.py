@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from banditroute.config.settings import FeatureSettings, PolicySettings, RequestClass, Settings
 from banditroute.core.decide import initial_state, learn
@@ -27,9 +28,8 @@ def observed(
     rows = []
     for t in range(n):
         g, a = int(rng.integers(4)), int(rng.integers(len(models)))
-        value = 0.6 + 0.1 * a - 0.05 * g + 0.1 * rng.normal()
-        if factor != "quality":
-            value = math.exp(value)
+        score = 0.6 + 0.1 * a - 0.05 * g + 0.1 * rng.normal()
+        value = score if factor == "quality" else math.exp(score)
         tokens = int(rng.integers(5, 3000))
         rows.append(Observation(Context(f"c{g}", input_tokens=tokens), models[a].id, factor, value, float(t)))
     return rows
@@ -155,15 +155,19 @@ def test_an_empty_class_or_model_moves_nothing(factor: Factor) -> None:
                 assert one.low == pytest.approx(other.low, rel=1e-9)
 
 
+def asked(o: Observation, **what: object) -> Observation:
+    return structs.replace(o, context=structs.replace(o.context, **what))
+
+
 def test_an_undeclared_class_is_other() -> None:
-    rows = [replace(o, context=replace(o.context, request_class="never declared")) for o in observed(50, 4)]
-    named = [replace(o, context=replace(o.context, request_class="other")) for o in rows]
+    rows = [asked(o, request_class="never declared") for o in observed(50, 4)]
+    named = [asked(o, request_class="other") for o in rows]
     assert summary(after(rows)) == summary(after(named))
 
 
 def test_taking_back_leaves_nothing() -> None:
     rows = observed(60, 5)
-    back = [replace(o, weight=-1.0) for o in rows[20:]]
+    back = [structs.replace(o, weight=-1.0) for o in rows[20:]]
     clean, taken = after(rows[:20]), after([*rows, *back])
     for one, other in zip(summary(clean), summary(taken), strict=True):
         assert one.quality is not None
@@ -174,7 +178,7 @@ def test_taking_back_leaves_nothing() -> None:
 def test_forgetting_goes_by_the_age_of_the_decision_and_keeps_the_prior() -> None:
     day = 86_400.0
     settings = replace(SETTINGS, policy=PolicySettings(half_life_days={"quality": 2.0}))
-    rows = [replace(o, decided_at=i * day / 50.0) for i, o in enumerate(observed(400, 6))]
+    rows = [structs.replace(o, decided_at=i * day / 50.0) for i, o in enumerate(observed(400, 6))]
     now = 20.0 * day
     sums = after(rows, settings, now).stats[QUALITY]
     assert sums is not None
@@ -204,8 +208,8 @@ def test_deployments_share_quality_and_keep_their_own_wait() -> None:
     models = (replace(MODELS[0], group="gpt"), replace(MODELS[1], group="gpt"), MODELS[2])
     settings = replace(SETTINGS, models=models)
     rows = [
-        *(replace(o, model="m1") for o in observed(40, 7)),
-        *(replace(o, model="m1") for o in observed(40, 7, factor="seconds")),
+        *(structs.replace(o, model="m1") for o in observed(40, 7)),
+        *(structs.replace(o, model="m1") for o in observed(40, 7, factor="seconds")),
     ]
     beliefs = {(b.model, b.request_class): b for b in summary(after(rows, settings))}
     twin, asked = beliefs["m0", "c0"], beliefs["m1", "c0"]
@@ -260,8 +264,8 @@ def test_one_failure_does_not_condemn_a_model() -> None:
 
 def test_a_mistaken_unit_does_not_drown_the_others() -> None:
     rows = observed(300, 12, factor="output_tokens")
-    wild = replace(rows[0], model="m0", value=1e12)
-    tiny = replace(rows[0], model="m0", value=1e-300)
+    wild = structs.replace(rows[0], model="m0", value=1e12)
+    tiny = structs.replace(wild, value=1e-300)
     calm = {(b.model, b.request_class): b.usd for b in summary(after(rows))}
     for poison in (wild, tiny):
         for b in summary(after([*rows, poison])):
@@ -288,8 +292,8 @@ def test_usd_alone_teaches_the_tokens_of_a_priced_model() -> None:
 
 def test_one_absurd_feature_cannot_outweigh_the_rest() -> None:
     settings = replace(SETTINGS, features=FeatureSettings({"difficulty": (0.5, 0.25)}))
-    rows = [replace(o, context=replace(o.context, features={"difficulty": 0.5})) for o in observed(100, 9)]
-    wild = replace(rows[0], context=replace(rows[0].context, features={"difficulty": 1e300}))
+    rows = [asked(o, features={"difficulty": 0.5}) for o in observed(100, 9)]
+    wild = asked(rows[0], features={"difficulty": 1e300})
     for b in summary(after([*rows, wild], settings)):
         assert b.quality is not None
         assert math.isfinite(b.quality.mean)
