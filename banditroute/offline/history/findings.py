@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One factor of one model: outcomes in the log, their mean, and for how many of them it counts."""
+    """One factor of one model: outcomes in the log, their mean, and for how many of them it counts.
+
+    `counts_for` is None where the configuration does not learn it: the model is not in it, or its cost
+    is learned from tokens and not from USD, or the other way round.
+    """
 
     model: str
     factor: str
     outcomes: float
     mean: float
-    counts_for: float
+    counts_for: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,8 @@ class Fitted:
         for column in ("model", "factor", "outcomes", "mean", "counts for"):
             models.add_column(column, justify="left" if column in ("model", "factor") else "right")
         for row in self.rows:
-            models.add_row(
-                row.model, row.factor, f"{row.outcomes:,.0f}", f"{row.mean:.4g}", f"{row.counts_for:,.0f}"
-            )
+            counts = "not used" if row.counts_for is None else f"{row.counts_for:,.0f}"
+            models.add_row(row.model, row.factor, f"{row.outcomes:,.0f}", f"{row.mean:.4g}", counts)
         starts = Table(header_style="bold", box=None, pad_edge=False, caption_justify="left")
         starts.caption = (
             "Share of the first choices of each class, without → with the prior, where any is left."
@@ -119,7 +122,7 @@ def describe(prior: Prior, settings: Settings | None = None) -> Fitted:
         for g, name in enumerate(warm.classes)
         if name != OTHER or name in prior.classes[:-1] or len(warm.classes) == 1
     }
-    return Fitted(prior, tuple(_rows(prior)), shares)
+    return Fitted(prior, tuple(_rows(prior, warm)), shares)
 
 
 def _of_log(prior: Prior, base: Settings) -> Settings:
@@ -135,23 +138,23 @@ def _of_log(prior: Prior, base: Settings) -> Settings:
     )
 
 
-def _rows(prior: Prior) -> list[Row]:
+def _rows(prior: Prior, state: State) -> list[Row]:
     """For each model and factor what is known; `counts_for` by the weighing that every fit does."""
-    state = initial_state(replace(_of_log(prior, Settings()), prior=prior), factors=tuple(prior.factors))
-    frame, rows = state.frame, []
-    weights = {}
-    for f, name in enumerate(FACTORS):
+    frame = state.frame
+    counts: dict[tuple[str, str], float] = {}
+    for f, factor in enumerate(FACTORS):
         past = frame.past[f]
-        if past is not None:
-            none = empty_stats(len(frame.models), len(frame.layout.classes), frame.layout.size)
-            weights[name] = counted(none, past, frame.trust[f], frame.priors[f])
-    for a, model in enumerate(frame.models):
-        for name, factor in prior.factors.items():
-            history = factor.models.get(model.id)
-            if history is not None:
-                counts = float(weights[name][a]) if name in weights else 0.0
-                rows.append(Row(model.id, name, history.outcomes, history.mean, counts))
-    return rows
+        if past is None:
+            continue
+        none = empty_stats(len(frame.models), len(frame.layout.classes), frame.layout.size)
+        weights = counted(none, past, frame.trust[f], frame.priors[f])
+        counts.update(((model.id, factor), float(weights[a])) for a, model in enumerate(frame.models))
+    return [
+        Row(model, name, history.outcomes, history.mean, counts.get((model, name)))
+        for model in sorted({model for factor in prior.factors.values() for model in factor.models})
+        for name, factor in prior.factors.items()
+        if (history := factor.models.get(model)) is not None
+    ]
 
 
 def _shares(state: State, settings: Settings) -> np.ndarray:

@@ -71,17 +71,28 @@ def fit_prior(
     where: Mapping[str, str] | str | None = None,
     features: Sequence[str] = (),
     settings: Settings | None = None,
+    skip_bad: bool = False,
+    source: str | None = None,
 ) -> Prior:
     """The prior of a log: full information, logged decisions, or merely what was observed.
+
+    `source` names the log in the prior, by default as its file is called.
 
     `settings` give prices (so that USD teach output tokens, where the log has none), the scale of
     features and the prior quality. Raises LogError where the log has nothing to teach.
     """
     base = settings or Settings()
-    source = "a log in memory" if isinstance(log, Log | DecisionLog) else Path(log).name
-    if not isinstance(log, Log | DecisionLog):
+    if isinstance(log, Log | DecisionLog):
+        name = "a log in memory"
+        if columns or where or features or skip_bad:
+            raise LogError(
+                "columns, where, features and skip_bad say how a file is read, and this log is in memory: give "
+                "them to read_log."
+            )
+    else:
+        name = Path(log).name
         wanted = parse_pairs(where, "--where") if isinstance(where, str) else where
-        log = read_log(log, columns=columns, where=wanted, features=features)
+        log = read_log(log, columns=columns, where=wanted, features=features, skip_bad=skip_bad)
     known = outcomes_of(log, base)
     if "quality" not in known.factors:
         raise LogError(
@@ -93,7 +104,7 @@ def fit_prior(
         Prior(
             banditroute_prior=PRIOR_VERSION,
             features_version=VERSION,
-            source=source,
+            source=source or name,
             requests=len(log),
             classes=known.layout.classes,
             features=known.layout.numeric,
