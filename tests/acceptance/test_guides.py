@@ -60,6 +60,7 @@ def test_every_snippet_runs(guide: str, tmp_path: Path) -> None:
     """Those for a service first; `Router` afterwards, alone with the log."""
     config = tmp_path / "banditroute.toml"
     write_starter(config)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     environment = _environment(tmp_path)
     snippets = _snippets(guide)
     assert snippets
