@@ -34,10 +34,10 @@ def config(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def served(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(config: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A running service and its URL; killed if the test did not end it."""
     process = subprocess.Popen(
-        [*BANDITROUTE, "serve", "--config", str(config), "--port", "0"],
+        [*BANDITROUTE, "serve", "--config", str(config), "--port", "0", *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
