@@ -10,7 +10,7 @@ import numpy as np
 
 from banditroute.core.base import Floats, Ints
 from banditroute.demo.scores import Choices, Scoreboard
-from banditroute.offline.simulation.plots import FAINT, LEARNERS, MODELS, MUTED, STYLE
+from banditroute.offline.simulation.plots import FAINT, LEARNERS, MODELS, MUTED, STYLE, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,14 +35,13 @@ def draw(board: Scoreboard, learned: Choices, others: Sequence[Choices], base: C
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # One hash salt and no date: the same choices give the same SVG.
-    with mpl.rc_context({**STYLE, "svg.hashsalt": "banditroute", "axes.titlelocation": "left"}):
+    with mpl.rc_context({**STYLE, "axes.titlelocation": "left"}):
         figure = Figure(figsize=(11, 4.2))
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
         _gains(left, board, learned, others, base)
         _shares(right, board, learned)
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        save(figure, path)
 
 
 def _gains(axes: Axes, board: Scoreboard, learned: Choices, others: Sequence[Choices], base: Choices) -> None:

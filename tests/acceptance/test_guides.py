@@ -23,14 +23,19 @@ GUIDES = (
     "docs/evaluate.md",
     "docs/choosing-weights.md",
     "docs/world.md",
+    "docs/warm-start.md",
+    "docs/savings.md",
+    "docs/scenarios.md",
+    "docs/estimators.md",
 )
 NOT_RUN = ("./run", "./test", "banditroute serve", "banditroute init")
 """The demo and the tests have tests of their own; the service and its configuration are there already."""
 
 
 def _snippets(guide: str) -> list[tuple[str, str]]:
-    """Language and text of each block, in order."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / guide).read_text(), re.MULTILINE | re.DOTALL)
+    """Language and text of each block that can be run, in order; others show what stands in a file."""
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / guide).read_text(), re.MULTILINE | re.DOTALL)
+    return [(language, text) for language, text in blocks if language in ("python", "sh")]
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -69,6 +74,8 @@ def test_every_snippet_runs(guide: str, tmp_path: Path) -> None:
         port = free_port(0)
         with serving(config, port), Client(f"http://127.0.0.1:{port}") as client:
             decision = client.route(request_class="code")
+            answered = client.route(request_class="chat", limits={"allow": ["gpt-4o"]})
+            client.feedback(answered.id, quality=0.5, usd=0.002)
             for language, text in served:
                 here = text.replace("8400", str(port)).replace("THE_DECISION_ID", decision.id)
                 _run(language, here, tmp_path, environment)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WINDOW, SHORTEST = 0.05, 50
 """Share of the requests that a point of a curve is the mean of; right after an event, requests at least."""
 
-POINTS = 250
+POINTS = 90
 AT_START = "per_class_best_at_start"
 
 Line = tuple[Played, str, str, str]
@@ -47,7 +47,7 @@ def draw(result: ScenarioFindings, path: str | FilePath | None = None) -> Figure
         from matplotlib.figure import Figure
     except ImportError as error:
         raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
-    with mpl.rc_context({**STYLE, "svg.hashsalt": "banditroute"}):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.5, 9.0))
         FigureCanvasAgg(figure)
         reward, share, spend = figure.subplots(3, 1, sharex=True, height_ratios=[5, 4, 3])
@@ -58,7 +58,8 @@ def draw(result: ScenarioFindings, path: str | FilePath | None = None) -> Figure
         _curves(spend, result, lines, ends, "usd", 1000.0, 0.085)
         spend.set_title("Spend, USD per 1,000 requests", loc="left", fontsize=9.5)
         spend.set_ylim(bottom=0.0)
-        spend.set_xlabel("requests")
+        window = max(1, round(WINDOW * result.scenario.requests))
+        spend.set_xlabel(f"requests (each point is the mean of up to {window:,} before it)")
         spend.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         for axes in (reward, share, spend):
             _mark_events(axes, result, named=axes is reward)
@@ -87,15 +88,19 @@ def _lines(result: ScenarioFindings) -> list[Line]:
 def _windows(result: ScenarioFindings) -> tuple[Ints, Ints]:
     """Points of every curve: means over the requests from `first` to before `last`, `(points,)` each.
 
-    A window is short after an event, so that it does not hold what was before for long.
+    A window is short after an event and holds nothing of what was before.
     """
     n = result.scenario.requests
     full = max(1, round(WINDOW * n))
     shortest = min(SHORTEST, full)
-    last = np.unique(np.linspace(full, n, POINTS).round().astype(np.int64))
     starts = np.array([phase.first for phase in result.phases])
+    phase_ends = np.append(starts[1:], n)
+    shortest = min(shortest, int((phase_ends - starts).min()))
+    even = np.linspace(full, n, POINTS).round().astype(np.int64)
+    last = np.unique(np.concatenate([even, phase_ends[phase_ends >= full]]))
     since = last - starts[np.searchsorted(starts, last - 1, side="right") - 1]
-    return last - np.clip(np.where(last - since == 0, full, since), shortest, full), last
+    last, since = last[since >= shortest], since[since >= shortest]
+    return last - np.minimum(since, full), last
 
 
 def _mean_over(values: Floats, ends: tuple[Ints, Ints]) -> Floats:
