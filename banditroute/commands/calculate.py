@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from banditroute.commands.report import deliver
-from banditroute.commands.results import check_writable
+from banditroute.commands.results import Within, check_writable
 from banditroute.config import starter
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ a .toml file has them in [[usage]] tables, and may say period = "week" and [qual
 )
 @click.option(
     "--min-quality",
-    type=click.FloatRange(0, 1),
+    type=Within(0, 1),
     metavar="Q",
     help="Quality that every class shall reach (that of who answers now).",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from banditroute.commands.results import check_writable, deliver, progress_shown
+from banditroute.commands.results import check_plot, check_writable, deliver, progress_shown
 
 if TYPE_CHECKING:
     from banditroute.offline.estimators.value import IntervalKind
@@ -109,7 +109,8 @@ def evaluate(
     from banditroute.offline.options import parse_names, parse_pairs
 
     check_writable(plot_path, json_path)
-    with progress_shown("rows") as progress:
+    check_plot(plot_path)
+    with progress_shown("rows") as (progress, reading):
         result = run(
             log,
             policies or None,
@@ -125,5 +126,6 @@ def evaluate(
             skip_bad=skip_bad,
             seed=seed,
             progress=progress,
+            reading=reading,
         )
     deliver(result, json_path, plot_path)

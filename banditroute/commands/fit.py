@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from banditroute.commands.progress import reading
 from banditroute.commands.results import check_writable
 
 EPILOG = """Example:
@@ -33,6 +34,7 @@ EPILOG = """Example:
     metavar="F",
     help="Configuration that the prior is for: prices, scale of features, prior quality.",
 )
+@click.option("--skip-bad", is_flag=True, help="Leave out broken rows, and say how many.")
 @click.option("--json", "json_path", metavar="F", help="Write the figures as JSON; - is standard output.")
 def fit(
     log: Path,
@@ -42,6 +44,7 @@ def fit(
     features: str | None,
     weights: str | None,
     config: Path | None,
+    skip_bad: bool,
     json_path: str | None,
 ) -> None:
     """Learn priors from the history in LOG (CSV, JSONL or Parquet), for serve and simulate.
@@ -57,6 +60,7 @@ def fit(
     from banditroute.config.settings import Settings
     from banditroute.offline.history.findings import describe
     from banditroute.offline.history.fitting import fit_prior
+    from banditroute.offline.logs.reading import read_log
     from banditroute.offline.options import parse_names, parse_pairs, parse_weights
 
     check_writable(out, json_path)
@@ -65,16 +69,20 @@ def fit(
         wished = parse_weights(parse_pairs(weights, "--weights"), settings.reward.weights)
         settings = replace(settings, reward=replace(settings.reward, weights=wished))
     click.echo(f"Fitting {log}", err=True)
-    prior = fit_prior(
-        log,
-        columns=parse_pairs(columns, "--columns") if columns else None,
-        where=parse_pairs(where, "--where") if where else None,
-        features=parse_names(features, "--features") if features else (),
-        settings=settings,
-    )
+    with reading() as progress:
+        read = read_log(
+            log,
+            columns=parse_pairs(columns, "--columns") if columns else None,
+            where=parse_pairs(where, "--where") if where else None,
+            features=parse_names(features, "--features") if features else (),
+            prompts=False,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    prior = fit_prior(read, settings=settings, source=log.name)
     fitted = describe(prior, settings)
     write_prior(prior, out)
-    text = json.dumps(fitted.to_dict(), indent=2, allow_nan=False)
+    text = json.dumps({**fitted.to_dict(), "notes": list(read.notes)}, indent=2, allow_nan=False)
     if json_path == "-":
         click.echo(text)
         return
@@ -88,4 +96,6 @@ def fit(
     console = Console(width=None if sys.stdout.isatty() else 160)
     for table in fitted.tables():
         console.print(table)
+    for note in read.notes:
+        click.echo(note)
     click.echo(f"Wrote {out}; start from it with `banditroute serve --prior {out}`.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def reading() -> Iterator[Progress]:
     """A bar on a terminal, a line for each quarter elsewhere; nothing for what is done at once."""
     if not sys.stderr.isatty():
-        yield _lines()
+        yield quarters()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -28,13 +28,14 @@ def reading() -> Iterator[Progress]:
         yield lambda done, what: bar.update(task, completed=done, description=what)
 
 
-def _lines() -> Progress:
-    quarters: dict[str, int] = {}
+def quarters() -> Progress:
+    """A line for each quarter of what takes long."""
+    told: dict[str, int] = {}
 
     def tell(done: float, what: str) -> None:
         quarter = int(4 * done)
-        if 0 < quarter < 4 and quarter > quarters.get(what, 0):
-            quarters[what] = quarter
+        if 0 < quarter < 4 and quarter > told.get(what, 0):
+            told[what] = quarter
             click.echo(f"{what}: {25 * quarter}%", err=True)
 
     return tell

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from banditroute.commands.results import check_writable
+from banditroute.commands.progress import reading
+from banditroute.commands.results import Within, check_writable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,7 +51,7 @@ def report() -> None:
 )
 @click.option(
     "--requests-per-month",
-    type=click.FloatRange(min=0, min_open=True, max=1e12),
+    type=Within(min=0, min_open=True, max=1e12),
     metavar="N",
     help="Project to so many requests instead of the log's own traffic.",
 )
@@ -59,6 +60,7 @@ def report() -> None:
 )
 @click.option("--columns", metavar="A=B,…", help="The log's own names: request_id=prompt_id,…")
 @click.option("--where", metavar="A=V,…", help="Only rows with these values, e.g. app=search.")
+@click.option("--skip-bad", is_flag=True, help="Leave out broken rows of LOG, and say how many.")
 @click.option("--json", "json_path", metavar="F", help="Write the report as JSON; - is standard output.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F.html", help="Write it as one HTML page.")
 def savings(
@@ -71,6 +73,7 @@ def savings(
     days: int | None,
     columns: str | None,
     where: str | None,
+    skip_bad: bool,
     json_path: str | None,
     out: Path | None,
 ) -> None:
@@ -86,8 +89,8 @@ def savings(
     from banditroute.reports.savings import Asked
 
     check_writable(json_path, out)
-    if log is None and (columns or where or policy):
-        raise click.UsageError("--columns, --where and --policy are about a LOG; name one.")
+    if log is None and (columns or where or policy or skip_bad):
+        raise click.UsageError("--columns, --where, --skip-bad and --policy are about a LOG; name one.")
     if log is not None and days is not None:
         raise click.UsageError("--days is about the event log; choose rows of a LOG with --where.")
     settings = load_settings(config) if config or log is None else Settings()
@@ -95,7 +98,7 @@ def savings(
     if log is None:
         result = _of_event_log(settings, days, asked)
     else:
-        result = _of_log(log, settings, columns, where, policy, asked)
+        result = _of_log(log, settings, columns, where, skip_bad, policy, asked)
 
     from banditroute.reports.page import savings_page
     from banditroute.reports.text import printed
@@ -119,6 +122,7 @@ def _of_log(
     settings: Settings,
     columns: str | None,
     where: str | None,
+    skip_bad: bool,
     policy: str | None,
     asked: Asked,
 ) -> SavingsReport:
@@ -126,12 +130,15 @@ def _of_log(
     from banditroute.offline.logs.reading import read_log
     from banditroute.offline.options import parse_pairs
 
-    read = read_log(
-        log,
-        columns=parse_pairs(columns, "--columns") if columns else None,
-        where=parse_pairs(where, "--where") if where else None,
-        drawn_only=False,
-    )
+    with reading() as progress:
+        read = read_log(
+            log,
+            columns=parse_pairs(columns, "--columns") if columns else None,
+            where=parse_pairs(where, "--where") if where else None,
+            skip_bad=skip_bad,
+            drawn_only=False,
+            progress=progress,
+        )
     if isinstance(read, DecisionLog):
         from banditroute.reports.checks import savings_of_decisions
 

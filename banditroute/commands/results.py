@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from banditroute.commands.progress import quarters
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from banditroute.offline.logs.queries import Progress as Reading
 
 Progress = Callable[[int, int, str], None]
 """Told now and then: how much is done, of how much, and what that was."""
@@ -26,6 +32,30 @@ class Result(Protocol):
     def table(self) -> RenderableType: ...
 
     def plot(self, path: str | Path | None = None) -> object: ...
+
+
+class Within(click.FloatRange):
+    """A number in a range; nan, which every comparison lets through, is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
+
+
+DRAWN = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".svgz", ".eps", ".ps", ".webp", ".tif", ".tiff")
+"""Extensions of pictures that can be drawn."""
+
+
+def check_plot(path: Path | None) -> None:
+    """Refuses before the work a picture that could not be drawn after it."""
+    if path is None:
+        return
+    if path.suffix.lower() not in DRAWN:
+        raise click.UsageError(f"{path} is no picture that can be drawn; name a .png, .svg or .pdf file.")
+    if find_spec("matplotlib") is None:
+        raise click.UsageError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'")
 
 
 def check_writable(*paths: Path | str | None) -> None:
@@ -53,20 +83,26 @@ def deliver(result: Result, json_path: str | None, plot_path: Path | None) -> No
     Console(width=None if sys.stdout.isatty() else 160).print(result.table())
 
 
-def progress_shown(unit: str) -> AbstractContextManager[Progress]:
-    """A bar on a terminal, a line now and then elsewhere; always on standard error."""
-    return _bar() if sys.stderr.isatty() else nullcontext(_lines(unit))
+def progress_shown(unit: str) -> AbstractContextManager[tuple[Progress, Reading]]:
+    """Who is told how far the work is, and who how far the log is read.
+
+    A bar on a terminal, a line now and then elsewhere; always on standard error.
+    """
+    return _bar() if sys.stderr.isatty() else nullcontext((_lines(unit), quarters()))
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _bar() -> Iterator[tuple[Progress, Reading]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading the log", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+        yield (
+            lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
+            lambda done, what: bar.update(task, completed=round(100 * done), total=100, description=what),
+        )
 
 
 def _lines(unit: str) -> Progress:

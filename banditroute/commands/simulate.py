@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from banditroute.commands.results import Result, check_writable, deliver, progress_shown
+from banditroute.commands.results import Result, Within, check_plot, check_writable, deliver, progress_shown
 
 if TYPE_CHECKING:
     from banditroute.offline.logs.reading import Log
@@ -60,7 +60,7 @@ EPILOG = """Example:
 )
 @click.option(
     "--feedback-rate",
-    type=click.FloatRange(0, 1),
+    type=Within(0, 1),
     default=1.0,
     metavar="R",
     help="Share of the answers whose quality learners are told.",
@@ -76,7 +76,7 @@ EPILOG = """Example:
 )
 @click.option(
     "--feedback-odds",
-    type=click.FloatRange(0, 1e6, min_open=True),
+    type=Within(0, 1e6, min_open=True),
     default=1.0,
     metavar="X",
     help="Odds that an answer of quality 1 is scored, over those for quality 0; 1: at random.",
@@ -159,9 +159,11 @@ def simulate(
     from banditroute.offline.worlds.reading import is_scenario
 
     check_writable(plot_path, json_path)
+    check_plot(plot_path)
     if is_scenario(log):
-        play_scenario(log, policies, seeds, jobs, cluster, json_path, plot_path)
+        play_scenario(log, policies, seeds, weights, jobs, cluster, json_path, plot_path)
         return
+    _check_log(log)
     told: dict[str, Any] = {
         "feedback_rate": feedback_rate,
         "feedback_delay": feedback_delay,
@@ -170,24 +172,29 @@ def simulate(
         "half_lives": parse_pairs(half_life, "--half-life") if half_life else None,
     }
     _check_frontier(frontier, keep)
-    with progress_shown("runs") as progress:
+    _check_world(world, train)
+    with progress_shown("runs") as (progress, reading):
         options: dict[str, Any] = {
             "weights": parse_pairs(weights, "--weights") if weights is not None else None,
             "seeds": seeds,
-            "columns": parse_pairs(columns, "--columns") if columns else None,
-            "where": parse_pairs(where, "--where") if where else None,
-            "features": parse_names(features, "--features") if features else (),
-            "skip_bad": skip_bad,
             "settings": load_settings(config) if config else None,
             "prior": prior,
             "jobs": jobs,
             "cluster": cluster,
             "progress": progress,
         }
+        read: dict[str, Any] = {
+            "columns": parse_pairs(columns, "--columns") if columns else None,
+            "where": parse_pairs(where, "--where") if where else None,
+            "features": parse_names(features, "--features") if features else (),
+            "skip_bad": skip_bad,
+            "reading": reading,
+        }
         source: Path | Log = log
-        if world is not None:
-            known = options["columns"], options["where"], options["features"], skip_bad
-            source = draw_world(log, world, *known, json_path)
+        if world is None:
+            options |= read
+        else:
+            source = draw_world(log, world, json_path=json_path, **read)
         if frontier:
             result: Result = draw_frontier(
                 source, policies or None, keep=keep or "99%", train=train or "0.3", **options
@@ -195,6 +202,24 @@ def simulate(
         else:
             result = run(source, policies or None, train=train, **told, **options)
     deliver(result, json_path, plot_path)
+
+
+def _check_log(log: Path) -> None:
+    """Refuses a name that is neither a file nor a scenario that ships."""
+    from banditroute.config.checks import nearest
+    from banditroute.offline.worlds.reading import shipped
+
+    if log.suffix == "" and not log.exists():
+        raise click.UsageError(f"There is no log or scenario {log}; {nearest(log.name, list(shipped()))}")
+
+
+def _check_world(world: int | None, train: str | None) -> None:
+    """Refuses to choose rows of the file where the requests are drawn."""
+    if world is not None and train is not None and "=" in train:
+        raise click.UsageError(
+            f"--train {train} chooses rows of the log, and --world draws requests that are none of them; "
+            "give --train a share, as in 0.3."
+        )
 
 
 def _check_frontier(frontier: bool, keep: str | None) -> None:

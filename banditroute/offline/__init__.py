@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from banditroute.offline.simulation.result import SimulationResult
     from banditroute.offline.simulation.run import simulate
     from banditroute.offline.tradeoff.run import frontier
+    from banditroute.offline.worlds.run import simulate_scenario
 
 __all__ = [
     "DecisionLog",
@@ -29,6 +30,7 @@ __all__ = [
     "frontier",
     "read_log",
     "simulate",
+    "simulate_scenario",
 ]
 
 _HOMES = {
@@ -42,6 +44,7 @@ _HOMES = {
     "frontier": "tradeoff.run",
     "read_log": "logs.reading",
     "simulate": "simulation.run",
+    "simulate_scenario": "worlds.run",
 }
 
 

@@ -35,6 +35,15 @@ def parse_names(text: str, option: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def refuse_reading(columns: object, where: object, features: object, skip_bad: bool) -> None:
+    """Refuses, for a log in memory, the options that say how a file is read: they would do nothing."""
+    if columns or where or features or skip_bad:
+        raise LogError(
+            "columns, where, features and skip_bad say how a file is read, and this log is in memory; give "
+            "them to read_log."
+        )
+
+
 LARGEST = 1e9
 """The largest weight, as in a configuration."""
 

@@ -57,7 +57,7 @@ def savings_of_answers(
         bases={policy: "simulated", **{rule: "exact" for rule in served if rule != policy}},
         unseen={},
         refused=refused,
-        assumptions=_assumptions(policy, seeds),
+        assumptions=[*_assumptions(policy, seeds), *log.notes],
         requests_per_month=asked.requests_per_month,
         simulated=policy,
         span=None if log.at is None else (float(log.at.min()), float(log.at.max())),

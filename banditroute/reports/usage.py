@@ -52,7 +52,8 @@ def read_usage(path: Path, period: str | None = None) -> Traffic:
     except FileNotFoundError:
         raise LogError(f"There is no file {path}; check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise LogError(f"{path} cannot be read ({error}); give a CSV or TOML file.") from None
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise LogError(f"{path} cannot be read: {reason}; give a CSV or TOML file.") from None
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".toml"):
         raise LogError(f"{path.name} has an extension that is not known; usage is a .csv or a .toml file.")

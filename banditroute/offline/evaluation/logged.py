@@ -94,7 +94,7 @@ def check_propensities(log: DecisionLog) -> None:
             else:
                 inverse = np.where(drawn, 1.0 / log.propensity[rows], 0.0)
                 broken = _bets(inverse - 1.0) > alarm
-                said = f"its inverse propensities add up to {inverse.sum():,.1f}, which is more than all"
+                said = f"its inverse propensities add up to {_short(inverse.sum())}, which is more than all"
             if broken:
                 raise LogError(
                     f"The propensities do not match the log: {model} was chosen {drawn.sum():,} times in "
@@ -146,3 +146,7 @@ def _constant(log: DecisionLog) -> bool:
     np.maximum.at(high, cell, log.propensity)
     repeated = float(count[count > 1].sum()) / len(log)
     return bool((high - low).max() <= _SAME) and repeated >= 0.9
+
+
+def _short(number: float) -> str:
+    return f"{number:,.1f}" if number < 1e9 else f"{number:.1e}"

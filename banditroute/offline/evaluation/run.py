@@ -36,8 +36,9 @@ from banditroute.offline.evaluation.targets import (
 )
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.offline.logs.files import some
-from banditroute.offline.logs.reading import read_log
-from banditroute.offline.options import WEIGHTS, parse_pairs, parse_weights
+from banditroute.offline.logs.queries import Progress as Reading
+from banditroute.offline.logs.reading import Log, read_log
+from banditroute.offline.options import WEIGHTS, parse_pairs, parse_weights, refuse_reading
 from banditroute.offline.replay.catalogue import contexts as contexts_of
 from banditroute.offline.replay.run import READ_TEXT, reads_text
 from banditroute.offline.simulation.admission import scoring_weights
@@ -55,7 +56,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def evaluate(
-    log: str | Path | DecisionLog,
+    log: str | Path | Log | DecisionLog,
     policies: Sequence[str] | None = None,
     *,
     estimators: Sequence[str] = ESTIMATORS,
@@ -70,6 +71,7 @@ def evaluate(
     skip_bad: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
+    reading: Reading | None = None,
 ) -> Evaluation:
     """Off-policy evaluation of policies on a log of decisions with their propensities.
 
@@ -83,7 +85,7 @@ def evaluate(
     that of a fixed policy. Where the log does not identify a policy's worth, that policy is refused in the
     result, with the reason; raises LogError where the log can answer nothing. `skip_bad` leaves out rows
     that are broken, with a note. Learners start from the `prior`, where one is given: one that `fit` made
-    of other requests.
+    of other requests. `progress` is told of rows, `reading` how far the log is read.
     """
     base = settings or Settings()
     if prior is not None:
@@ -91,7 +93,7 @@ def evaluate(
     wished = parse_weights(weights, base.reward.weights)
     for name in estimators:
         parse_form(name, {})
-    if not isinstance(log, DecisionLog):
+    if not isinstance(log, DecisionLog | Log):
         wanted = parse_pairs(where, "--where") if isinstance(where, str) else where
         read = read_log(
             log,
@@ -100,9 +102,12 @@ def evaluate(
             features=features,
             prompts=any(name.partition(":")[0] in READ_TEXT for name in policies or ()),
             skip_bad=skip_bad,
+            progress=reading,
         )
-        log = require_decisions(read)
-    require_decisions(log)
+        log = read
+    else:
+        refuse_reading(columns, where, features, skip_bad)
+    log = require_decisions(log)
     named = () if weights is None else weights if isinstance(weights, Mapping) else WEIGHTS
     rows, unrated = with_feedback(log, wished)
     scored, unscored = scoring_weights(some_rows(log, rows), wished, named)
@@ -159,6 +164,8 @@ def _policy(name: str, own: Settings, base: Settings) -> Policy | str:
     try:
         policy = get_policy(name, own)
     except ConfigError:
+        if not base.models:
+            raise  # and names those of the log
         get_policy(name, base)  # raises, unless the model is known and only the log lacks it
         return (
             f"it asks for a model that the log does not have (it has {some(m.id for m in own.models)}). It "

@@ -25,7 +25,7 @@ from banditroute.core.state import factor_priors
 from banditroute.errors import LogError
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.offline.logs.reading import Log, read_log
-from banditroute.offline.options import parse_pairs
+from banditroute.offline.options import parse_pairs, refuse_reading
 from banditroute.offline.replay.catalogue import log_features
 from banditroute.types import FACTORS
 
@@ -84,11 +84,7 @@ def fit_prior(
     base = settings or Settings()
     if isinstance(log, Log | DecisionLog):
         name = "a log in memory"
-        if columns or where or features or skip_bad:
-            raise LogError(
-                "columns, where, features and skip_bad say how a file is read, and this log is in memory: give "
-                "them to read_log."
-            )
+        refuse_reading(columns, where, features, skip_bad)
     else:
         name = Path(log).name
         wanted = parse_pairs(where, "--where") if isinstance(where, str) else where

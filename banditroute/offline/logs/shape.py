@@ -50,6 +50,12 @@ def _models(rows: Rows) -> tuple[str, ...]:
 
 def check_models(names: list[str]) -> None:
     """Refuses what cannot be a set of models to choose from."""
+    unprintable = [name for name in names if not name.isprintable()]
+    if unprintable:
+        raise LogError(
+            f"The model {unprintable[0]!r} has characters in its name that cannot be printed; rename it, "
+            "or name another column with --columns model=COLUMN."
+        )
     if len(names) > MAX_MODELS:
         raise LogError(
             f"The log has {len(names):,} models, more than {MAX_MODELS}: is --columns model=COLUMN right? "

@@ -136,9 +136,17 @@ def _types(file: DuckDBPyRelation) -> dict[str, str]:
 
 def _csv(connection: DuckDBPyConnection, path: Path, names: list[str], view: str) -> DuckDBPyRelation:
     """Every column as text, without a guess: what a sniffer makes of a torn line is no line number."""
-    head = _head(path).decode("utf-8-sig", "replace")
+    raw = _head(path)
+    if b"\0" in raw.partition(b"\n")[0] or raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise LogError(f"{path.name} is not UTF-8 text; save it as CSV in UTF-8, or export it again.")
+    head = raw.decode("utf-8-sig", "replace")
     separator = max(",;\t|", key=head.partition("\n")[0].count)
     header = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), [])
+    if not all(column.isprintable() and "\ufffd" not in column for column in header):
+        raise LogError(
+            f"The header of {path.name} holds what cannot be printed; save it as CSV in UTF-8, or export "
+            "it again."
+        )
     double = sorted({column for column in header if header.count(column) > 1})
     if double:
         raise LogError(f"{path.name} has several columns named {some(double)}; rename all but one of each.")

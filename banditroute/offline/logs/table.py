@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from banditroute.errors import LogError
-from banditroute.offline.logs.cells import TYPED, Check, row_checks, typed_columns
+from banditroute.offline.logs.cells import FACTORS, TYPED, Check, row_checks, typed_columns
 from banditroute.offline.logs.files import quoted, some, suggestion, where_clause
 from banditroute.offline.logs.queries import Progress, fetch, run
 from banditroute.offline.logs.source import ROW, LogFile
@@ -53,6 +53,11 @@ def make(
     connection = file.connection
     condition, values = where_clause(file.columns, found, where)
     for name in features:
+        if name in {found.get(outcome) for outcome in FACTORS}:
+            raise LogError(
+                f"--features names '{name}', which is known only after the answer; a feature is known "
+                "before it."
+            )
         if name not in file.columns:
             raise LogError(
                 f"--features names '{name}', but the log has no such column; it has {some(file.columns)}."

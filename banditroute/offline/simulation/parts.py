@@ -10,8 +10,9 @@ import numpy as np
 
 from banditroute.core.base import Bools
 from banditroute.errors import LogError
+from banditroute.offline.logs.queries import Progress
 from banditroute.offline.logs.reading import Log, read_log
-from banditroute.offline.options import parse_pairs
+from banditroute.offline.options import parse_pairs, refuse_reading
 from banditroute.offline.simulation.admission import require_full_information
 
 Training = str | float | Mapping[str, str]
@@ -40,14 +41,23 @@ def log_and_parts(
     train: Training | None,
     train_seed: int,
     skip_bad: bool = False,
+    reading: Progress | None = None,
 ) -> tuple[Log, Parts | None]:
-    """The log that policies are played on, and where a training part was asked for, both parts."""
+    """The log that policies are played on, and where a training part was asked for, both parts.
+
+    `reading` is told how far the log is read."""
+    if isinstance(log, Log):
+        refuse_reading(columns, where, features, skip_bad)
+    else:
+        _require_file(Path(log))
     wanted = (parse_pairs(where, "--where") if isinstance(where, str) else where) or {}
 
     def read(values: Mapping[str, str]) -> Log:
         assert not isinstance(log, Log)
         rows = {**wanted, **values}
-        found = read_log(log, columns=columns, where=rows, features=features, skip_bad=skip_bad)
+        found = read_log(
+            log, columns=columns, where=rows, features=features, skip_bad=skip_bad, progress=reading
+        )
         return require_full_information(found)
 
     whole = require_full_information(log) if isinstance(log, Log) else read({})
@@ -55,6 +65,15 @@ def log_and_parts(
         return whole, None
     parts = divide(whole, train, seed=train_seed, kept=None if isinstance(log, Log) else read)
     return parts.evaluation, parts
+
+
+def _require_file(path: Path) -> None:
+    """Refuses what is or was meant to be the name of a scenario."""
+    if path.suffix.lower() == ".toml" or (path.suffix == "" and not path.exists()):
+        raise LogError(
+            f"{path} is no log, which is a CSV, JSONL or Parquet file. If it is a scenario, play it with "
+            f"banditroute.offline.simulate_scenario({str(path)!r}), or `banditroute simulate {path}`."
+        )
 
 
 def divide(log: Log, training: Training, *, seed: int = 0, kept: Kept | None = None) -> Parts:

@@ -13,6 +13,7 @@ from banditroute.config.priors import Prior
 from banditroute.config.settings import Settings
 from banditroute.core.base import Policy
 from banditroute.errors import LogError
+from banditroute.offline.logs.queries import Progress as Reading
 from banditroute.offline.logs.reading import Floats, Ints, Log
 from banditroute.offline.options import WEIGHTS, parse_weights
 from banditroute.offline.replay.catalogue import contexts, log_settings
@@ -77,6 +78,7 @@ def simulate(
     jobs: int | None = None,
     cluster: str | None = None,
     progress: Progress | None = None,
+    reading: Reading | None = None,
 ) -> SimulationResult:
     """Replays a full-information log under every policy, the same requests in the same order for each.
 
@@ -97,14 +99,15 @@ def simulate(
     Learners start from the `prior`, of `fit` or a file, or else from that of the settings.
     The figures do not depend on `jobs`, the number of
     processes (all cores by default), nor on the `cluster`, the address of a dask scheduler whose
-    workers play the learners instead. Raises LogError where the log cannot answer.
+    workers play the learners instead. `progress` is told of runs, `reading` how far the log is read.
+    Raises LogError where the log cannot answer.
     """
     check_cluster(cluster, jobs)
     base = with_prior(settings or Settings(), prior)
     wished = parse_weights(weights, base.reward.weights)
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 10_000:
         raise LogError(f"The number of seeds is {seeds}; write a whole number from 1 to 10000.")
-    log, parts = log_and_parts(log, columns, where, features, train, train_seed, skip_bad)
+    log, parts = log_and_parts(log, columns, where, features, train, train_seed, skip_bad, reading)
     named = () if weights is None else weights if isinstance(weights, Mapping) else WEIGHTS
     scored, unscored = scoring_weights(log, wished, named)
     feedback = parse_feedback(log, feedback_rate, feedback_delay, feedback_batch, feedback_odds)

@@ -20,6 +20,7 @@ from banditroute.config.settings import Settings
 from banditroute.core.base import Policy
 from banditroute.errors import LogError
 from banditroute.offline.logs.files import suggestion
+from banditroute.offline.logs.queries import Progress as Reading
 from banditroute.offline.logs.reading import Floats, Log
 from banditroute.offline.options import parse_weights
 from banditroute.offline.replay.catalogue import log_settings
@@ -91,6 +92,7 @@ def frontier(
     jobs: int | None = None,
     cluster: str | None = None,
     progress: Progress | None = None,
+    reading: Reading | None = None,
 ) -> FrontierResult:
     """Plays policies over a range of USD weights on a full-information log.
 
@@ -105,7 +107,7 @@ def frontier(
     held = _held_weights(weights, base)
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 10_000:
         raise LogError(f"The number of seeds is {seeds}; write a whole number from 1 to 10000.")
-    log, parts = log_and_parts(log, columns, where, features, train, train_seed, skip_bad)
+    log, parts = log_and_parts(log, columns, where, features, train, train_seed, skip_bad, reading)
     assert parts is not None
     named = (*(weights if isinstance(weights, Mapping) else ()), "usd")
     held, notes = scoring_weights(log, held, named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 
@@ -12,6 +12,7 @@ from banditroute.config.settings import Settings
 from banditroute.core.base import Ints
 from banditroute.errors import ConfigError, LogError
 from banditroute.offline.history.fitting import fit_prior
+from banditroute.offline.options import parse_weights
 from banditroute.offline.replay.catalogue import contexts, log_settings
 from banditroute.offline.replay.spread import check_cluster, spread
 from banditroute.offline.simulation.assumptions import require_one_step
@@ -25,6 +26,7 @@ from banditroute.offline.worlds.reading import read_scenario, shipped
 from banditroute.offline.worlds.result import ScenarioResult
 from banditroute.offline.worlds.scenario import Player, Scenario
 from banditroute.policies import get_policy
+from banditroute.types import Weights
 
 UNPLAYED = {
     "cascade": "asks several models for one request, which a scenario does not play",
@@ -48,6 +50,7 @@ def simulate_scenario(
     *,
     seeds: int | None = None,
     requests: int | None = None,
+    weights: Weights | Mapping[str, float | str] | None = None,
     jobs: int | None = None,
     cluster: str | None = None,
     progress: Progress | None = None,
@@ -56,7 +59,8 @@ def simulate_scenario(
 
     Beside its policies (or `policies` in their place) every static rule plays, each model alone, and
     those who know the truth: `per_class_best` at every moment, `per_class_best_at_start`, `best_single`
-    over all of it, `per_prompt_best` with the luck known too. Raises ConfigError or LogError.
+    over all of it, `per_prompt_best` with the luck known too. `weights` that are not named keep the
+    scenario's own. Raises ConfigError or LogError.
     """
     folder = FilePath()
     if not isinstance(scenario, Scenario):
@@ -68,6 +72,9 @@ def simulate_scenario(
         players = tuple(named_players.get(spec, Player(spec, spec)) for spec in dict.fromkeys(policies))
         scenario = replace(scenario, players=players)
     scenario = replace(scenario, seeds=seeds or scenario.seeds, requests=requests or scenario.requests)
+    scenario = replace(scenario, weights=parse_weights(weights, scenario.weights))
+    if not (scenario.weights.quality or scenario.weights.usd or scenario.weights.second):
+        raise LogError("All weights are 0, so every model is worth the same; give at least quality=1.")
     if isinstance(scenario.seeds, bool) or not 1 <= scenario.seeds <= 10_000:
         raise LogError(f"The number of seeds is {scenario.seeds}; write a whole number from 1 to 10000.")
     check_cluster(cluster, jobs)
