@@ -1,15 +1,12 @@
-"""The compiled warm start: for how much history counts beside the live sums, judged by both of them.
+"""The compiled warm start: history joins the fit as sums, and live outcomes judge whether it is right.
 
-History enters the fit as sums, like everything else. But the mean of each of its cells (model, class)
-is taken for a measurement of today's mean that is off by more than its noise: by a shift of the whole
-model, of variance D, and one of the cell (random effects, as between the studies of a meta-analysis:
-DerSimonian and Laird 1986). So a model's history counts for no more than σ²/D outcomes. What D is, the
-differences between live and historical means say: on a grid their likelihood is weighed against a
-half-Cauchy on √D (Gelman 2006), whose heavy tail lets a wrong history go (commensurate and robust
-priors: Hobbs et al. 2011, Schmidli et al. 2014). Models need not be alike: the distribution of D among
-them is a mixture over the grid, learned by EM (Laird 1978) from the models that were tried, so that
-history which proved wrong for one is dropped for it, and doubted for those that nobody tried. All of it
-is a function of the sums, like the fit.
+Either history is right as a whole: its sums then count beside the live ones, each of its cells (model,
+class) for at most `trust` outcomes. Or it is wrong as a whole, under other labels or from another world:
+then only the live sums count. Both fits are made, and what is believed is their mixture, with the
+probability of each as the live means give it (Bayesian model averaging: Hoeting et al. 1999; as a prior
+for borrowing from history: Schmidli et al. 2014, robust mixtures). So a model that history calls
+bad is doubted even if nobody tries it, as soon as others turn out not to be what history says. All of
+it is a function of the sums, like the fit.
 """
 
 from __future__ import annotations
@@ -19,192 +16,122 @@ import math
 import numpy as np
 
 from banditroute.core.compiled import compiled
-from banditroute.core.kernels import _EMPTY, _F1, _F2, _F3, _SWEEPS
+from banditroute.core.kernels import _EMPTY, _F1, _F2, _F3
 from banditroute.core.refit import refit
 
-_GRID = 16  # variances from a quarter of the scale of the half-Cauchy up to the largest
-_LARGEST = 4.0  # of them, in outcomes' noise variances: history counts for a quarter of an outcome
-_CELL = 0.25  # the scale of a cell's own variance, relative to that of the model's shift
-_BEFOREHAND = 1.0  # models that the mixture's start counts for
-_B1 = "boolean[::1]"
+RIGHT = 0.95
+"""Probability beforehand that a history is right."""
+
+_ALONE = 0.01  # of a right history, the chance that it is off for one model, by as much as outcomes vary
+_ELSEWHERE = 0.3  # of a wrong one, the chance that a model is at a level that no other had
 
 
-@compiled(f"void(float64, float64, float64, {_F1}, {_F1})")
-def _before(part, trust, pooled, doubts, chances):  # type: ignore[no-untyped-def]
-    """The grid of variances and their probabilities beforehand.
+@compiled(f"float64({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, float64, {_F1})")
+def _noise(xx, xy, cells, scale, past_xx, past_xy, past_cells, expected, noise):  # type: ignore[no-untyped-def]
+    """The models' `noise` variances `(k,)`; gives the pooled one, of live outcomes and history.
 
-    The scale is set so that the mean variance is `pooled`/`trust` (up to the ends of the grid): the
-    mean of a half-Cauchy on √D of scale s, cut off at the largest D, is (2/π)·s·√D_max.
+    An outcome's worth of each difference between live and historical means counts as noise, so that a
+    single failure does not condemn history (a Student-t with 4 degrees of freedom; the refit has 8, but
+    there less is at stake).
     """
-    largest = _LARGEST * pooled
-    scale = part * (0.5 * math.pi * pooled / trust) ** 2 / largest
-    last = doubts.shape[0] - 1
-    for j in range(last + 1):
-        doubts[j] = largest * (0.25 * scale / largest) ** (1.0 - j / last)
-        chances[j] = math.sqrt(doubts[j] / scale) / (1.0 + doubts[j] / scale)
-    chances /= chances.sum()
-
-
-@compiled(f"float64({_F2}, {_F2}, {_F2}, {_F1}, {_F1}, {_F1})")
-def _scatter(n, m, apart, noise, doubts, chances):  # type: ignore[no-untyped-def]
-    """A cell's own variance: its mean over the grid, after the differences `apart` `(k, c)` between cell
-    means of weights `n` and `m`. Each model's shift is left out of it (restricted likelihood)."""
-    k, c = n.shape
-    likely = np.log(chances)
-    for j in range(doubts.shape[0]):
-        for a in range(k):
-            weights = moved = squares = 0.0
-            product = 1.0
-            for g in range(c):
-                if n[a, g] < _EMPTY or m[a, g] < _EMPTY:
-                    continue
-                v = noise[a] * (1.0 / n[a, g] + 1.0 / m[a, g]) + doubts[j]
-                weights += 1.0 / v
-                moved += apart[a, g] / v
-                squares += apart[a, g] ** 2 / v
-                product *= v
-                if product < 1e-200 or product > 1e200:
-                    likely[j] -= 0.5 * math.log(product)
-                    product = 1.0
-            if weights > 0.0:
-                likely[j] -= 0.5 * (math.log(product) + math.log(weights) + squares - moved * moved / weights)
-    top = likely.max()
-    mean = total = 0.0
-    for j in range(doubts.shape[0]):
-        chance = math.exp(likely[j] - top)
-        mean += chance * doubts[j]
-        total += chance
-    return mean / total
-
-
-@compiled(f"void({_F2}, {_F2}, {_F2}, {_F1}, float64, {_F1}, {_F2}, {_B1})")
-def _shifts(n, m, apart, noise, own, doubts, likely, seen):  # type: ignore[no-untyped-def]
-    """The likelihood `(k, j)` of each variance for each model's shift, where a cell's own is `own`."""
-    k, c = n.shape
-    for a in range(k):
-        weights = moved = 0.0
-        for g in range(c):
-            if n[a, g] >= _EMPTY and m[a, g] >= _EMPTY:
-                v = noise[a] * (1.0 / n[a, g] + 1.0 / m[a, g]) + own
-                weights += 1.0 / v
-                moved += apart[a, g] / v
-        seen[a] = weights > 0.0
-        if not seen[a]:
-            likely[a, :] = 1.0
-            continue
-        for j in range(doubts.shape[0]):
-            v = 1.0 / weights + doubts[j]
-            likely[a, j] = -0.5 * (math.log(v) + (moved / weights) ** 2 / v)
-        top = likely[a].max()
-        for j in range(doubts.shape[0]):
-            likely[a, j] = math.exp(likely[a, j] - top)
-
-
-@compiled(f"void({_F1}, {_F2}, {_B1}, {_F1})")
-def _mix(chances, likely, seen, mixture):  # type: ignore[no-untyped-def]
-    """How variances are distributed among models: EM from `chances`, which count for one model more."""
-    grid = chances.shape[0]
-    mixture[:] = chances
-    new = np.empty(grid)
-    for _ in range(_SWEEPS):
-        new[:] = _BEFOREHAND * chances
-        for a in range(seen.shape[0]):
-            if seen[a]:
-                total = 0.0
-                for j in range(grid):
-                    total += mixture[j] * likely[a, j]
-                for j in range(grid):
-                    new[j] += mixture[j] * likely[a, j] / total
-        mixture[:] = new / new.sum()
-
-
-@compiled(f"float64({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, float64, {_F2}, {_F2}, {_F2}, {_F1})")
-def _compare(xx, xy, cells, scale, past_xx, past_xy, past_cells, expected, n, m, apart, noise):  # type: ignore[no-untyped-def]
-    """Weights of the cells live (`n`) and in history (`m`), how far their means are `apart`, all `(k, c)`,
-    and the models' `noise` variances `(k,)`; gives the pooled one.
-
-    An outcome's worth of each difference counts as noise, so that a single failure does not
-    condemn history (a Student-t with 4 degrees of freedom; the refit has 8, but there less is at stake).
-    """
-    k, c = n.shape
+    k, c = noise.shape[0], cells.shape[1]
     degrees = np.zeros(k)
     noise[:] = 0.0
     pooled, freedom = 3.0 * expected, 3.0
     for a in range(k):
         for g in range(c):
-            n[a, g], m[a, g] = scale * xx[a, 1 + g, 1 + g], past_xx[a, 1 + g, 1 + g]
-            apart[a, g] = before = 0.0
-            if m[a, g] >= _EMPTY:
-                before = past_xy[a, 1 + g] / m[a, g]
-                pooled += max(0.0, past_cells[a, g, 0] - m[a, g] * before * before)
-                freedom += max(0.0, m[a, g] - 1.0)
-            if n[a, g] >= _EMPTY:
+            n, m = scale * xx[a, 1 + g, 1 + g], past_xx[a, 1 + g, 1 + g]
+            before = live = 0.0
+            if m >= _EMPTY:
+                before = past_xy[a, 1 + g] / m
+                pooled += max(0.0, past_cells[a, g, 0] - m * before * before)
+                freedom += max(0.0, m - 1.0)
+            if n >= _EMPTY:
                 live = xy[a, 1 + g] / xx[a, 1 + g, 1 + g]
-                within = max(0.0, scale * cells[a, g, 0] - n[a, g] * live * live)
+                within = max(0.0, scale * cells[a, g, 0] - n * live * live)
                 pooled += within
-                freedom += max(0.0, n[a, g] - 1.0)
+                freedom += max(0.0, n - 1.0)
                 noise[a] += within
-                degrees[a] += max(0.0, n[a, g] - 1.0)
-                if m[a, g] >= _EMPTY:
-                    apart[a, g] = live - before
-                    noise[a] += min(1.0, n[a, g]) * apart[a, g] ** 2
-                    degrees[a] += min(1.0, n[a, g])
+                degrees[a] += max(0.0, n - 1.0)
+                if m >= _EMPTY:
+                    noise[a] += min(1.0, n) * (live - before) ** 2
+                    degrees[a] += min(1.0, n)
     pooled /= freedom
     for a in range(k):
         noise[a] = (4.0 * pooled + noise[a]) / (4.0 + degrees[a])
     return pooled
 
 
-@compiled(f"void({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, float64, float64, {_F2}, {_F1}, {_F1})")
+@compiled("float64(float64, float64)")
+def _density(apart, variance):  # type: ignore[no-untyped-def]
+    return max(math.exp(-0.5 * apart * apart / variance) / math.sqrt(variance), 1e-300)
+
+
+@compiled(f"float64({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, float64, float64, float64, {_F2})")
 def weigh(  # type: ignore[no-untyped-def]
-    xx, xy, cells, scale, past_xx, past_xy, past_cells, trust, expected, share, shift, doubt
+    xx, xy, cells, scale, past_xx, past_xy, past_cells, trust, expected, right, share
 ):
-    """What share of each cell of history counts, `share` `(k, c)`, by how much each model's level has
-    shifted since, `shift` `(k,)`, and the variance `doubt` `(k,)` that is left of that.
+    """The probability that history is right, which is `right` beforehand, and what `share` `(k, c)` of each
+    of its cells then counts. `expected` is the noise variance beforehand.
 
-    `trust` is the number of outcomes that the level of a model's history is worth at most before live ones
-    have spoken, `expected` the noise variance beforehand. As the doubt grows, a level leans towards
-    that of all models.
+    Model by model, how far its live level is from that of its own history (which is off by no more than
+    `trust` outcomes would be) is held against how far it is from that of every model's history: under
+    permuted labels it is one of them. Near-equal models, which confirm each other's history, so prove
+    little. A model that alone is off loses its share.
     """
-    k, c = share.shape
-    n, m, apart, noise = np.empty((k, c)), np.empty((k, c)), np.empty((k, c)), np.empty(k)
-    pooled = _compare(xx, xy, cells, scale, past_xx, past_xy, past_cells, expected, n, m, apart, noise)
-    doubts, chances = np.empty(_GRID), np.empty(_GRID)
-    _before(_CELL, trust, pooled, doubts, chances)
-    own = _scatter(n, m, apart, noise, doubts, chances)
-    _before(1.0, trust, pooled, doubts, chances)
-    likely, seen, mixture = np.empty((k, _GRID)), np.empty(k, np.bool_), np.empty(_GRID)
-    _shifts(n, m, apart, noise, own, doubts, likely, seen)
-    _mix(chances, likely, seen, mixture)
-    total, count = 0.0, m.sum()
-    for a in range(k):
+    k, c = cells.shape[:2]
+    noise = np.empty(k)
+    pooled = _noise(xx, xy, cells, scale, past_xx, past_xy, past_cells, expected, noise)
+    count = middle = square = 0.0
+    for b in range(k):
+        m = level = 0.0
         for g in range(c):
-            total += past_xy[a, 1 + g]
+            m += past_xx[b, 1 + g, 1 + g]
+            level += past_xy[b, 1 + g]
+        if m >= _EMPTY:
+            count += 1.0
+            middle += level / m
+            square += (level / m) ** 2
+    spread = max(0.0, square - middle * middle / max(count, 1.0)) / max(1.0, count - 1.0)
+    sums, numbers = past_xy.sum(axis=0), np.zeros(c)
+    for g in range(c):
+        for b in range(k):
+            numbers[g] += past_xx[b, 1 + g, 1 + g]
+    odds = 0.0
     for a in range(k):
-        mean = chance = level = weight = 0.0
-        for j in range(_GRID):
-            mean += mixture[j] * likely[a, j] * doubts[j]
-            chance += mixture[j] * likely[a, j]
-        for g in range(c):  # whose level is in doubt, of that model the cells are too
-            share[a, g] = 1.0 / (1.0 + m[a, g] * max(own, _CELL * mean / chance) / pooled)
-            level += past_xy[a, 1 + g]
-            weight += m[a, g]
-        shift[a] = doubt[a] = 0.0
-        if weight < _EMPTY:
-            continue
-        precision = chance / mean + 1.0 / pooled
-        moved = (total / count - level / weight) / pooled
+        own = others = elsewhere = many = 0.0
+        kept = 1.0 - _ALONE
+        for b in range(k + 1):  # the last stands for all models together
+            weights = moved = 0.0
+            for g in range(c):
+                n, m = scale * xx[a, 1 + g, 1 + g], past_xx[a, 1 + g, 1 + g]
+                past = past_xx[b, 1 + g, 1 + g] if b < k else numbers[g]
+                if n < _EMPTY or m < _EMPTY or past < _EMPTY:
+                    continue
+                before = (past_xy[b, 1 + g] if b < k else sums[1 + g]) / past
+                weight = 1.0 / (noise[a] * (1.0 / n + 1.0 / m))
+                weights += weight
+                moved += weight * (xy[a, 1 + g] / xx[a, 1 + g, 1 + g] - before)
+            if weights == 0.0:
+                continue
+            apart, variance = moved / weights, 1.0 / weights
+            if b == k:
+                elsewhere = _density(apart, variance + spread + pooled)
+                continue
+            agreed = (1.0 - _ALONE) * _density(apart, variance + pooled / trust)
+            density = agreed + _ALONE * _density(apart, variance + pooled)
+            others += density
+            many += 1.0
+            if b == a:
+                own, kept = density, agreed / density
         for g in range(c):
-            if n[a, g] >= _EMPTY and m[a, g] >= _EMPTY:
-                v = noise[a] * (1.0 / n[a, g] + 1.0 / m[a, g]) + own
-                precision += 1.0 / v
-                moved += apart[a, g] / v
-        shift[a], doubt[a] = moved / precision, 1.0 / precision
+            share[a, g] = kept / (1.0 + past_xx[a, 1 + g, 1 + g] / trust)
+        if own > 0.0:
+            odds += math.log(own) - math.log((1.0 - _ELSEWHERE) * others / many + _ELSEWHERE * elsewhere)
+    return right / (right + (1.0 - right) * math.exp(-min(max(odds, -500.0), 500.0)))
 
 
-@compiled(
-    f"void({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, {_F2}, {_F1}, float64, {_F3}, {_F2}, {_F3})"
-)
+@compiled(f"void({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, {_F2}, {_F3}, {_F2}, {_F3})")
 def blend(  # type: ignore[no-untyped-def]
     xx,
     xy,
@@ -214,14 +141,11 @@ def blend(  # type: ignore[no-untyped-def]
     past_xy,
     past_cells,
     share,
-    shift,
-    logarithmic,
     both_xx,
     both_xy,
     both_cells,
 ):
-    """Live sums times `scale`, plus history moved by `shift` `(k,)`, each of its cells (model, class) times
-    its `share` `(k, c)`.
+    """Live sums times `scale`, plus history, each of its cells (model, class) times its `share` `(k, c)`.
 
     A model's sums split exactly into those of its cells' means and the scatter about them. The means
     are weighed by cell; the scatter, which no longer knows its class, by the mean share. That
@@ -235,20 +159,17 @@ def blend(  # type: ignore[no-untyped-def]
             count += past_xx[a, 1 + g, 1 + g]
             kept += share[a, g] * past_xx[a, 1 + g, 1 + g]
         mean = kept / count if count >= _EMPTY else 0.0
-        grown = math.exp(shift[a]) if logarithmic > 0.0 else 1.0
         for i in range(d):
-            both_xy[a, i] = scale * xy[a, i] + mean * (past_xy[a, i] + shift[a] * past_xx[a, i, 0])
+            both_xy[a, i] = scale * xy[a, i] + mean * past_xy[a, i]
             for j in range(d):
                 both_xx[a, i, j] = scale * xx[a, i, j] + mean * past_xx[a, i, j]
         for g in range(c):
             m = past_xx[a, 1 + g, 1 + g]
-            squares = past_cells[a, g, 0] + shift[a] * (2.0 * past_xy[a, 1 + g] + shift[a] * m)
-            both_cells[a, g, 0] = scale * cells[a, g, 0] + share[a, g] * squares
-            both_cells[a, g, 1] = scale * cells[a, g, 1] + share[a, g] * grown * past_cells[a, g, 1]
-            both_cells[a, g, 2] = scale * cells[a, g, 2] + share[a, g] * past_cells[a, g, 2]
+            for i in range(3):
+                both_cells[a, g, i] = scale * cells[a, g, i] + share[a, g] * past_cells[a, g, i]
             if m < _EMPTY:
                 continue
-            before = past_xy[a, 1 + g] / m + shift[a]
+            before = past_xy[a, 1 + g] / m
             for i in range(d):
                 more = (share[a, g] - mean) * past_xx[a, 1 + g, i]
                 if more != 0.0:
@@ -261,8 +182,40 @@ def blend(  # type: ignore[no-untyped-def]
                 both_cells[a, g, 0] -= n * m / (n + m) * apart * apart
 
 
+@compiled(f"void(float64, {_F2}, {_F2}, {_F1}, {_F1}, {_F1}, {_F2}, {_F2}, {_F1}, {_F1}, {_F1})")
+def mix(  # type: ignore[no-untyped-def]
+    part, theta0, cov0, noise0, kappa0, smear0, theta, cov, noise, kappa, smear
+):
+    """The mixture of two fits by its first two moments, into the last five arrays, which hold the second
+    fit, of probability `part`.
+
+    By how much the two differ adds to the variance of each model; what all models have in common of that
+    changes no choice and is left out.
+    """
+    k, d = theta.shape
+    p, rest = d - kappa.shape[0], 1.0 - part
+    apart = theta - theta0
+    for i in range(d):
+        apart[:, i] -= apart[:, i].mean()
+    ordered = np.empty(d)  # as covariances are laid out: classes last
+    for a in range(k):
+        ordered[0] = apart[a, 0]
+        ordered[1:p] = apart[a, d - p + 1 :]
+        ordered[p:] = apart[a, 1 : 1 + d - p]
+        at = 0
+        for i in range(d):
+            for j in range(i + 1):
+                between = part * rest * ordered[i] * ordered[j]
+                cov[a, at] = part * cov[a, at] + rest * cov0[a, at] + between
+                at += 1
+    theta[:] = part * theta + rest * theta0
+    noise[:] = part * noise + rest * noise0
+    kappa[:] = part * kappa + rest * kappa0
+    smear[:] = part * smear + rest * smear0
+
+
 @compiled(
-    f"void({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, float64, {_F1}, {_F1}, "
+    f"void({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, float64, float64, {_F1}, {_F1}, "
     f"{_F2}, {_F2}, {_F1}, {_F1}, {_F1})"
 )
 def refit_with(  # type: ignore[no-untyped-def]
@@ -274,6 +227,7 @@ def refit_with(  # type: ignore[no-untyped-def]
     past_xy,
     past_cells,
     trust,
+    right,
     hyper,
     declared,
     theta,
@@ -282,15 +236,17 @@ def refit_with(  # type: ignore[no-untyped-def]
     kappa,
     smear,
 ):
-    """`refit` with history beside the live sums, which alone are discounted by `scale`."""
-    k, c = cells.shape[:2]
-    share, shift, doubt = np.empty((k, c)), np.empty(k), np.empty(k)
-    weigh(xx, xy, cells, scale, past_xx, past_xy, past_cells, trust, hyper[0], share, shift, doubt)
-    both_xx, both_xy, both_cells = np.empty_like(xx), np.empty_like(xy), np.empty_like(cells)
-    blend(
-        xx, xy, cells, scale, past_xx, past_xy, past_cells, share, shift, hyper[2],
-        both_xx, both_xy, both_cells,
-    )  # fmt: skip
-    refit(both_xx, both_xy, both_cells, 1.0, hyper, declared, theta, cov, noise, kappa, smear)
-    for a in range(k):
-        cov[a, 0] += doubt[a]  # of the intercept, which stands first
+    """`refit` with history beside the live sums, which alone are discounted by `scale`. History is right
+    with the probability `right` beforehand; with 1 there is no doubt."""
+    theta0, cov0, noise0 = np.empty_like(theta), np.empty_like(cov), np.empty_like(noise)
+    kappa0, smear0 = np.empty_like(kappa), np.empty_like(smear)
+    refit(xx, xy, cells, scale, hyper, declared, theta0, cov0, noise0, kappa0, smear0)
+    if past_cells[:, :, 2].sum() >= _EMPTY:
+        share = np.empty(cells.shape[:2])
+        part = weigh(xx, xy, cells, scale, past_xx, past_xy, past_cells, trust, hyper[0], right, share)
+        both_xx, both_xy, both_cells = np.empty_like(xx), np.empty_like(xy), np.empty_like(cells)
+        blend(xx, xy, cells, scale, past_xx, past_xy, past_cells, share, both_xx, both_xy, both_cells)
+        refit(both_xx, both_xy, both_cells, 1.0, hyper, declared, theta, cov, noise, kappa, smear)
+        mix(part, theta0, cov0, noise0, kappa0, smear0, theta, cov, noise, kappa, smear)
+    else:
+        theta[:], cov[:], noise[:], kappa[:], smear[:] = theta0, cov0, noise0, kappa0, smear0

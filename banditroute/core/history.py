@@ -58,20 +58,14 @@ def past_of(
 def counted(
     live: SufficientStats, past: SufficientStats, trust: float, prior: FactorPrior, scale: float = 1.0
 ) -> Floats:
-    """For how many outcomes the level of each model's history counts beside the live sums, `(k,)`."""
+    """For how many outcomes each model's history is expected to count beside the live sums, `(k,)`."""
     k, c = past.cells.shape[:2]
-    share, shift, doubt = np.empty((k, c)), np.empty(k), np.empty(k)
-    blend.weigh(
-        live.xx, live.xy, live.cells, scale, past.xx, past.xy, past.cells, trust, prior.noise,
-        share, shift, doubt,
+    share, classes = np.empty((k, c)), np.arange(1, 1 + c)
+    right = blend.weigh(
+        live.xx, live.xy, live.cells, scale, past.xx, past.xy, past.cells, trust, prior.noise, blend.RIGHT,
+        share,
     )  # fmt: skip
-    classes = np.arange(1, 1 + c)
-    numbers, sums = past.xx[:, classes, classes], past.xy[:, classes]
-    means = np.divide(sums, numbers, out=np.zeros_like(sums), where=numbers > 0.0)
-    within = np.maximum(past.cells[:, :, 0] - numbers * means**2, 0.0).sum()
-    noise = (3.0 * prior.noise + within) / (3.0 + np.maximum(numbers - 1.0, 0.0).sum())
-    kept = (share * numbers).sum(axis=1)
-    weights: Floats = kept / (1.0 + kept * doubt / noise)
+    weights: Floats = right * (share * past.xx[:, classes, classes]).sum(axis=1)
     return weights
 
 

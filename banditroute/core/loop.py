@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from banditroute.core import choosing, kernels
-from banditroute.core.blend import refit_with
+from banditroute.core.blend import RIGHT, refit_with
 from banditroute.core.compiled import compiled
 from banditroute.core.kernels import _B2, _F1, _F2, _F3, _F4, _I1
 from banditroute.core.refit import refit
@@ -145,7 +145,7 @@ def play(  # type: ignore[no-untyped-def]
                         if trust[f] > 0.0:
                             refit_with(
                                 xx[f], xy[f], cells[f], scale[f], past_xx[f], past_xy[f], past_cells[f],
-                                trust[f], hyper[f], declared[f],
+                                trust[f], RIGHT, hyper[f], declared[f],
                                 theta[f], cov[f], noise[f], kappa[f], smear[f],
                             )  # fmt: skip
                         else:

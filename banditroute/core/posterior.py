@@ -19,11 +19,11 @@ import numpy as np
 
 from banditroute.core import kernels
 from banditroute.core.base import Floats, Ints
-from banditroute.core.blend import refit_with
+from banditroute.core.blend import RIGHT, refit_with
 from banditroute.core.refit import refit
 
 TRUST = 1_000.0
-"""Outcomes that a model's history counts for, where nobody has chosen how many."""
+"""Outcomes that a cell of history counts for, where nobody has chosen how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,12 @@ def fit(
     scale: float = 1.0,
     past: SufficientStats | None = None,
     trust: float = TRUST,
+    right: float = RIGHT,
 ) -> Posterior:
     """The posterior that the sums give. `declared` `(k,)`: prior means in the factor's own units, NaN
-    where the operator gave none. `scale` discounts `stats`; `past` are sums that nothing forgets, of which a
-    model's count for at most `trust` outcomes until live ones confirm them (`blend`)."""
+    where the operator gave none. `scale` discounts `stats`; `past` are sums that nothing forgets, of which
+    a cell's count for at most `trust` outcomes, and which are `right` with that probability beforehand
+    (`blend`)."""
     k, d = stats.xy.shape
     c = stats.cells.shape[1]
     size = d * (d + 1) // 2
@@ -111,7 +113,7 @@ def fit(
     if past is None:
         refit(*live, hyper, offsets, *fitted)
     else:
-        refit_with(*live, past.xx, past.xy, past.cells, trust, hyper, offsets, *fitted)
+        refit_with(*live, past.xx, past.xy, past.cells, trust, right, hyper, offsets, *fitted)
     return posterior
 
 

@@ -14,7 +14,7 @@ from banditroute.core import blend, kernels
 from banditroute.core.base import Floats
 from banditroute.core.decide import initial_state, learn
 from banditroute.core.history import counted
-from banditroute.core.posterior import empty_stats, fit
+from banditroute.core.posterior import SufficientStats, empty_stats, fit
 from banditroute.core.snapshot import dump_state, fingerprint, load_state, state_distance
 from banditroute.core.state import QUALITY, SECONDS, State, refitted
 from banditroute.errors import ConfigError
@@ -120,7 +120,8 @@ def test_right_history_saves_most_of_the_regret_and_wrong_history_is_let_go(regr
 
 
 @pytest.mark.xfail(
-    strict=True, reason="not reached: a best model that history calls bad goes untried while others conform"
+    strict=True,
+    reason="not reached: until a few dozen outcomes have shown it, wrong history is mostly believed",
 )
 def test_wrong_history_costs_a_quarter_more_than_none(regrets: Floats) -> None:
     cold, _, wrong, _ = regrets.T
@@ -193,7 +194,7 @@ def test_a_conflict_drops_history_and_one_failure_does_not(prior: Prior) -> None
     trust, expected = start.frame.trust[QUALITY], start.frame.priors[QUALITY]
     before = counted(sums, past, trust, expected)
     assert (before > 100.0).all()
-    assert (before <= trust).all()
+    assert (before <= C * trust).all()
 
     def after(values: list[float], model: str) -> Floats:
         news = [
@@ -212,34 +213,45 @@ def test_a_conflict_drops_history_and_one_failure_does_not(prior: Prior) -> None
 
     conflict = after(near(-0.3), "m1")
     assert conflict[1] < 20.0
-    assert (conflict[[0, 2, 3]] < 0.5 * before[[0, 2, 3]]).all()  # doubt spreads to those nobody tried
+    assert (conflict[[0, 2, 3]] < 0.6 * before[[0, 2, 3]]).all()  # doubt spreads to those nobody tried
     assert (after([0.0], "m1") > 0.3 * before).all()
     assert after(near(0.0), "m1")[1] > 0.5 * before[1]
 
 
-def test_a_model_that_changed_everywhere_alike_keeps_what_history_says_of_its_classes(prior: Prior) -> None:
-    """200 outcomes 0.15 lower in every class are a shift of the model, not one of its cells."""
+def test_outcomes_under_other_labels_drop_all_history_and_agreeing_ones_confirm_it(prior: Prior) -> None:
+    """Two models of four tried 40 times: history of the other two goes or stays with them. Of a new one no
+    more is believed than beforehand."""
     start = initial_state(replace(SETTINGS, prior=prior))
-    means, noise = world(3)[:, 1] - 0.15, np.random.default_rng(1).normal(0.0, 0.05, 200)
-    news = [
-        Observation(Context(f"c{i % C}", input_tokens=245), "m1", "quality", float(means[i % C] + e), 0.0)
-        for i, e in enumerate(noise)
-    ]
-    live, past = learn(start, news, seq=200, at=0.0).stats[QUALITY], start.frame.past[QUALITY]
-    assert live is not None
+    sums, past = start.stats[QUALITY], start.frame.past[QUALITY]
+    assert sums is not None
     assert past is not None
-    share, shift, doubt = np.empty((K, C + 1)), np.empty(K), np.empty(K)
-    blend.weigh(
-        live.xx, live.xy, live.cells, 1.0, past.xx, past.xy, past.cells, start.frame.trust[QUALITY], 0.05,
-        share, shift, doubt,
+    means = past.xy[:, 0] / past.xx[:, 0, 0] + start.frame.priors[QUALITY].center
+    worst, best = int(means.argmin()), int(means.argmax())
+    noise = np.random.default_rng(2).normal(0.0, 0.05, (40, 2))
+
+    def right(values: dict[int, float]) -> float:
+        news = [
+            Observation(Context(f"c{i % C}", input_tokens=245), MODELS[a], "quality", value + e, 0.0)
+            for (a, value), column in zip(values.items(), noise.T, strict=True)
+            for i, e in enumerate(column)
+        ]
+        live = learn(start, news, seq=80, at=0.0).stats[QUALITY]
+        assert live is not None
+        return believed(live, past, start)
+
+    assert believed(sums, past, start) == pytest.approx(blend.RIGHT)
+    assert right({best: means[best], worst: means[worst]}) > blend.RIGHT
+    assert right({best: means[worst], worst: means[best]}) < 0.05
+
+
+def believed(live: SufficientStats, past: SufficientStats, state: State) -> float:
+    """The probability that history is right."""
+    share, expected = np.empty(past.cells.shape[:2]), state.frame.priors[QUALITY].noise
+    right = blend.weigh(
+        live.xx, live.xy, live.cells, 1.0, past.xx, past.xy, past.cells, state.frame.trust[QUALITY], expected,
+        blend.RIGHT, share,
     )  # fmt: skip
-    assert shift[1] == pytest.approx(-0.15, abs=0.03)
-    levels = past.xy[:, 0] / past.xx[:, 0, 0]
-    leaning = past.xy[:, 0].sum() / past.xx[:, 0, 0].sum() - levels  # untried, they lean towards all models
-    for a in (0, 2, 3):
-        assert 0.0 < shift[a] / leaning[a] < 1.0
-    assert doubt[1] < doubt[[0, 2, 3]].min()
-    assert doubt[0] > 20.0 * 0.12**2 / start.frame.trust[QUALITY]
+    return float(right)
 
 
 def test_names_are_placed_classes_merged_and_the_center_moved_exactly() -> None:
@@ -265,28 +277,3 @@ def test_names_are_placed_classes_merged_and_the_center_moved_exactly() -> None:
     for ours, kept in ((past.xx, own.xx), (past.xy, own.xy), (past.cells, own.cells)):
         np.testing.assert_allclose(ours, kept, atol=1e-9)
     assert past.xx[0].sum() == 0.0
-
-
-def test_the_compiled_weighing_of_cells_is_the_weighing_of_outcomes(prior: Prior) -> None:
-    """With every cell counting alike and no shift, history blends in as plain sums would."""
-    state = initial_state(replace(SETTINGS, prior=prior))
-    past, none = state.frame.past[QUALITY], state.stats[QUALITY]
-    assert past is not None
-    assert none is not None
-    out = empty_stats(K, C + 1, state.frame.layout.size)
-    blend.blend(
-        none.xx, none.xy, none.cells, 1.0, past.xx, past.xy, past.cells,
-        np.full((K, C + 1), 0.25), np.zeros(K), 0.0, out.xx, out.xy, out.cells,
-    )  # fmt: skip
-    for blended, plain in ((out.xx, past.xx), (out.xy, past.xy), (out.cells, past.cells)):
-        np.testing.assert_allclose(blended, 0.25 * plain, atol=1e-9)
-    shares = np.array([[0.5, 0.1, 0.9, 1.0]] * K)
-    blend.blend(
-        none.xx, none.xy, none.cells, 1.0, past.xx, past.xy, past.cells,
-        shares, np.zeros(K), 0.0, out.xx, out.xy, out.cells,
-    )  # fmt: skip
-    for g in range(C):
-        assert out.xx[0, 1 + g, 1 + g] == pytest.approx(shares[0, g] * past.xx[0, 1 + g, 1 + g])
-        assert out.xy[0, 1 + g] == pytest.approx(shares[0, g] * past.xy[0, 1 + g])
-    assert np.linalg.eigvalsh(out.xx[0]).min() > -1e-9
-    assert out.xx[0, 0, 0] == pytest.approx(out.xx[0].diagonal()[1 : 1 + C].sum())

@@ -189,7 +189,7 @@ def test_the_command_writes_the_file_and_shows_what_changes(write: WriteLog, tmp
     )
     start = told["shares_at_start"]["code"]
     assert start["large"]["without"] == pytest.approx(1 / 3, abs=0.01)
-    assert start["large"]["with"] > 0.9
+    assert start["large"]["with"] > 0.75  # history is not believed wholly before live outcomes agree
     assert read_prior(out).requests == 120
     shown = CliRunner().invoke(fit_command, [str(path), "-o", str(out)])
     assert "held-out data" in " ".join(shown.stdout.split())

@@ -205,7 +205,7 @@ def _score(past: SufficientStats, now: SufficientStats, prior: FactorPrior, cap:
     the number of cells."""
     k, c = now.cells.shape[:2]
     none = empty_stats(k, c, now.xy.shape[1])
-    posterior = fit(none, prior, np.full(k, np.nan), 1.0, past if cap else None, cap)
+    posterior = fit(none, prior, np.full(k, np.nan), 1.0, past if cap else None, cap, 1.0)
     total, cells = 0.0, 0
     for a in range(k):
         for g in range(c):
