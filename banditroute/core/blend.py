@@ -19,9 +19,6 @@ from banditroute.core.compiled import compiled
 from banditroute.core.kernels import _EMPTY, _F1, _F2, _F3
 from banditroute.core.refit import refit
 
-RIGHT = 0.95
-"""Probability beforehand that a history is right."""
-
 _ALONE = 0.01  # of a right history, the chance that it is off for one model, by as much as outcomes vary
 _ELSEWHERE = 0.3  # of a wrong one, the chance that a model is at a level that no other had
 
@@ -194,24 +191,26 @@ def mix(  # type: ignore[no-untyped-def]
     """
     k, d = theta.shape
     p, rest = d - kappa.shape[0], 1.0 - part
-    apart = theta - theta0
-    for i in range(d):
-        apart[:, i] -= apart[:, i].mean()
-    ordered = np.empty(d)  # as covariances are laid out: classes last
+    common, ordered = np.zeros(d), np.empty(d)
     for a in range(k):
-        ordered[0] = apart[a, 0]
-        ordered[1:p] = apart[a, d - p + 1 :]
-        ordered[p:] = apart[a, 1 : 1 + d - p]
+        for i in range(d):
+            common[i] += (theta[a, i] - theta0[a, i]) / k
+    for a in range(k):
+        for i in range(d):  # as covariances are laid out: classes last
+            place = 0 if i == 0 else i + d - p if i < p else i - p + 1
+            ordered[i] = theta[a, place] - theta0[a, place] - common[place]
         at = 0
         for i in range(d):
             for j in range(i + 1):
                 between = part * rest * ordered[i] * ordered[j]
                 cov[a, at] = part * cov[a, at] + rest * cov0[a, at] + between
                 at += 1
-    theta[:] = part * theta + rest * theta0
-    noise[:] = part * noise + rest * noise0
-    kappa[:] = part * kappa + rest * kappa0
-    smear[:] = part * smear + rest * smear0
+        for i in range(d):
+            theta[a, i] = part * theta[a, i] + rest * theta0[a, i]
+        noise[a] = part * noise[a] + rest * noise0[a]
+        smear[a] = part * smear[a] + rest * smear0[a]
+    for g in range(kappa.shape[0]):
+        kappa[g] = part * kappa[g] + rest * kappa0[g]
 
 
 @compiled(
@@ -241,12 +240,20 @@ def refit_with(  # type: ignore[no-untyped-def]
     theta0, cov0, noise0 = np.empty_like(theta), np.empty_like(cov), np.empty_like(noise)
     kappa0, smear0 = np.empty_like(kappa), np.empty_like(smear)
     refit(xx, xy, cells, scale, hyper, declared, theta0, cov0, noise0, kappa0, smear0)
-    if past_cells[:, :, 2].sum() >= _EMPTY:
+    part, known = 0.0, 0.0
+    for a in range(past_cells.shape[0]):
+        for g in range(past_cells.shape[1]):
+            known += past_cells[a, g, 2]
+    if known >= _EMPTY:
         share = np.empty(cells.shape[:2])
         part = weigh(xx, xy, cells, scale, past_xx, past_xy, past_cells, trust, hyper[0], right, share)
         both_xx, both_xy, both_cells = np.empty_like(xx), np.empty_like(xy), np.empty_like(cells)
         blend(xx, xy, cells, scale, past_xx, past_xy, past_cells, share, both_xx, both_xy, both_cells)
         refit(both_xx, both_xy, both_cells, 1.0, hyper, declared, theta, cov, noise, kappa, smear)
-        mix(part, theta0, cov0, noise0, kappa0, smear0, theta, cov, noise, kappa, smear)
     else:
-        theta[:], cov[:], noise[:], kappa[:], smear[:] = theta0, cov0, noise0, kappa0, smear0
+        theta.fill(0.0)
+        cov.fill(0.0)
+        noise.fill(0.0)
+        kappa.fill(0.0)
+        smear.fill(0.0)
+    mix(part, theta0, cov0, noise0, kappa0, smear0, theta, cov, noise, kappa, smear)

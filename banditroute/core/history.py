@@ -13,10 +13,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from banditroute.config.priors import FactorHistory, Prior
-from banditroute.core import blend
 from banditroute.core.base import Floats, Ints
 from banditroute.core.features import VERSION, Layout
-from banditroute.core.posterior import FactorPrior, SufficientStats, empty_stats
+from banditroute.core.posterior import RIGHT, FactorPrior, SufficientStats, empty_stats
 from banditroute.errors import ConfigError
 from banditroute.types import FACTORS, Model
 
@@ -59,11 +58,12 @@ def counted(
     live: SufficientStats, past: SufficientStats, trust: float, prior: FactorPrior, scale: float = 1.0
 ) -> Floats:
     """For how many outcomes each model's history is expected to count beside the live sums, `(k,)`."""
+    from banditroute.core.blend import weigh  # compiled only where there is history
+
     k, c = past.cells.shape[:2]
     share, classes = np.empty((k, c)), np.arange(1, 1 + c)
-    right = blend.weigh(
-        live.xx, live.xy, live.cells, scale, past.xx, past.xy, past.cells, trust, prior.noise, blend.RIGHT,
-        share,
+    right = weigh(
+        live.xx, live.xy, live.cells, scale, past.xx, past.xy, past.cells, trust, prior.noise, RIGHT, share,
     )  # fmt: skip
     weights: Floats = right * (share * past.xx[:, classes, classes]).sum(axis=1)
     return weights

@@ -14,9 +14,10 @@ import math
 import numpy as np
 
 from banditroute.core import choosing, kernels
-from banditroute.core.blend import RIGHT, refit_with
+from banditroute.core.blend import refit_with
 from banditroute.core.compiled import compiled
 from banditroute.core.kernels import _B2, _F1, _F2, _F3, _F4, _I1
+from banditroute.core.posterior import RIGHT
 from banditroute.core.refit import refit
 
 THOMPSON, GREEDY, DRAW = 0, 1, 2

@@ -19,11 +19,13 @@ import numpy as np
 
 from banditroute.core import kernels
 from banditroute.core.base import Floats, Ints
-from banditroute.core.blend import RIGHT, refit_with
 from banditroute.core.refit import refit
 
 TRUST = 1_000.0
 """Outcomes that a cell of history counts for, where nobody has chosen how many."""
+
+RIGHT = 0.95
+"""Probability beforehand that a history is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ def fit(
     if past is None:
         refit(*live, hyper, offsets, *fitted)
     else:
+        from banditroute.core.blend import refit_with  # takes seconds to compile: only where there is history
+
         refit_with(*live, past.xx, past.xy, past.cells, trust, right, hyper, offsets, *fitted)
     return posterior
 

@@ -14,7 +14,7 @@ from banditroute.core import blend, kernels
 from banditroute.core.base import Floats
 from banditroute.core.decide import initial_state, learn
 from banditroute.core.history import counted
-from banditroute.core.posterior import SufficientStats, empty_stats, fit
+from banditroute.core.posterior import RIGHT, SufficientStats, empty_stats, fit
 from banditroute.core.snapshot import dump_state, fingerprint, load_state, state_distance
 from banditroute.core.state import QUALITY, SECONDS, State, refitted
 from banditroute.errors import ConfigError
@@ -239,8 +239,8 @@ def test_outcomes_under_other_labels_drop_all_history_and_agreeing_ones_confirm_
         assert live is not None
         return believed(live, past, start)
 
-    assert believed(sums, past, start) == pytest.approx(blend.RIGHT)
-    assert right({best: means[best], worst: means[worst]}) > blend.RIGHT
+    assert believed(sums, past, start) == pytest.approx(RIGHT)
+    assert right({best: means[best], worst: means[worst]}) > RIGHT
     assert right({best: means[worst], worst: means[best]}) < 0.05
 
 
@@ -249,7 +249,7 @@ def believed(live: SufficientStats, past: SufficientStats, state: State) -> floa
     share, expected = np.empty(past.cells.shape[:2]), state.frame.priors[QUALITY].noise
     right = blend.weigh(
         live.xx, live.xy, live.cells, 1.0, past.xx, past.xy, past.cells, state.frame.trust[QUALITY], expected,
-        blend.RIGHT, share,
+        RIGHT, share,
     )  # fmt: skip
     return float(right)
 
