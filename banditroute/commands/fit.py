@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from banditroute.commands.progress import reading
-from banditroute.commands.results import check_writable
+from banditroute.commands.results import check_writable, show
 
 EPILOG = """Example:
 
@@ -91,11 +90,7 @@ def fit(
             Path(json_path).write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise click.UsageError(f"{json_path} cannot be written: {error.strerror}.") from error
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    for table in fitted.tables():
-        console.print(table)
+    show(*fitted.tables())
     for note in read.notes:
         click.echo(note)
     click.echo(f"Wrote {out}; start from it with `banditroute serve --prior {out}`.")

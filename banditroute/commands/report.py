@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from banditroute.commands.progress import reading
-from banditroute.commands.results import Within, check_writable
+from banditroute.commands.results import Within, check_writable, show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -161,7 +160,6 @@ def deliver(
 ) -> None:
     """The page and the JSON where they were asked for; the text, unless the JSON is on standard output."""
     import msgspec
-    from rich.console import Console
 
     if out is not None:
         _write(out, page(result))
@@ -171,7 +169,7 @@ def deliver(
             click.echo(text)
             return
         _write(Path(json_path), text + "\n")
-    Console(width=None if sys.stdout.isatty() else 160).print(printed(result))
+    show(printed(result))
 
 
 def _write(path: Path, text: str) -> None:

@@ -78,9 +78,29 @@ def deliver(result: Result, json_path: str | None, plot_path: Path | None) -> No
             Path(json_path).write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise click.UsageError(f"{json_path} cannot be written: {error.strerror}.") from error
+    show(result.table())
+
+
+def show(*shown: RenderableType, stderr: bool = False) -> None:
+    """Prints for people. A table that is wider than the terminal keeps its width, and the terminal breaks
+    its lines: a figure or a name that is cut off is worse."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 160).print(result.table())
+    console = Console(stderr=stderr)
+    console.width = max(console.width, *(_width(one) for one in shown))
+    for one in shown:
+        console.print(one)
+
+
+def _width(one: object) -> int:
+    """What the tables in it need."""
+    from rich.console import Console, Group
+    from rich.table import Table
+
+    if isinstance(one, Group):
+        return max((_width(part) for part in one.renderables), default=0)
+    wide = Console(width=1_000)
+    return wide.measure(one).maximum if isinstance(one, Table) else 0
 
 
 def progress_shown(unit: str) -> AbstractContextManager[tuple[Progress, Reading]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from banditroute.commands.results import deliver, progress_shown
+from banditroute.commands.results import deliver, progress_shown, show
 
 if TYPE_CHECKING:
     from banditroute.offline.logs.queries import Progress as Reading
@@ -83,16 +83,11 @@ def draw_world(
     reading: Reading,
 ) -> Log:
     """Requests drawn from a world fitted to a log; how well it fits is shown first."""
-    from rich.console import Console
-
     from banditroute.offline.logs.reading import read_log
     from banditroute.offline.worlds.check import check_of_fit
     from banditroute.offline.worlds.checktables import terminal_tables
     from banditroute.offline.worlds.fitted import fit_world
 
     log = read_log(path, columns=columns, where=where, features=features, skip_bad=skip_bad, progress=reading)
-    console = Console(stderr=json_path == "-")
-    Console(stderr=json_path == "-", width=None if console.is_terminal else 160).print(
-        terminal_tables(check_of_fit(log)), "", sep="\n"
-    )
+    show(terminal_tables(check_of_fit(log)), "", stderr=json_path == "-")
     return replace(fit_world(log).draw(requests, seed=0), notes=tuple(log.notes))

@@ -79,3 +79,14 @@ def _weight(name: str, value: object) -> float:
             f"The weight {name}={value} is not a number from 0 to {LARGEST:,.0f}; write {name}=1, say."
         )
     return number
+
+
+def reward_in_words(weights: Weights) -> str:
+    """The reward as people read it: `quality − 3.33·USD`."""
+    parts = ((weights.quality, "quality"), (-weights.usd, "USD"), (-weights.second, "seconds"))
+    terms = [
+        ("− " if weight < 0 else "+ ") + ("" if abs(weight) == 1 else f"{abs(weight):g}·") + name
+        for weight, name in parts
+        if weight
+    ]
+    return " ".join(terms).removeprefix("+ ")

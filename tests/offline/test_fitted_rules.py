@@ -189,6 +189,9 @@ def test_a_training_part_by_column(write: WriteLog, rows: list[dict[str, object]
     assert any("those with split=val" in note for note in found["notes"])
     test = simulate(path, ["greedy"], where="split=test", seeds=2, jobs=1).to_dict()["policies"][0]
     assert next(row for row in found["policies"] if row["policy"] == "greedy") == test
+    beside = simulate(path, ["greedy"], where="split=test", train="split=val", seeds=2, jobs=1).to_dict()
+    assert (beside["log"]["requests"], beside["log"]["trained_on"]) == (40, 20)
+    assert beside["policies"][0] == test
 
 
 @pytest.mark.parametrize(

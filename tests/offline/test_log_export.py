@@ -96,6 +96,22 @@ def test_a_log_holds_what_the_router_decided_and_was_told(tmp_path: Path, ending
             assert np.isnan([log.quality[row], log.usd[row], log.seconds[row]]).all()
 
 
+def test_tokens_without_a_bill_cost_what_the_prices_say(tmp_path: Path) -> None:
+    path = tmp_path / "banditroute.toml"
+    priced = CONFIG.format(policy="random").replace(
+        "usd_per_request = 0.001", "usd_per_million_input = 1.0\nusd_per_million_output = 4.0"
+    )
+    path.write_text(priced)
+    settings = load_settings(path)
+    with Router(settings) as router:
+        for i in range(8):
+            decision = router.route(request_class="code", input_tokens=1_000, model="small" if i else "large")
+            router.feedback(decision.id, quality=0.5, output_tokens=100, **({"usd": 0.02} if i == 1 else {}))
+    log, _ = exported(settings, tmp_path / "log.csv")
+    spent = sorted(log.usd[~np.isnan(log.usd)].tolist())
+    assert spent == pytest.approx([0.0014] * 6 + [0.02])  # the large model has no token price
+
+
 def test_what_the_caller_chose_has_no_propensity_and_is_left_out_of_estimates(tmp_path: Path) -> None:
     settings = configured(tmp_path)
     with Router(settings) as router:

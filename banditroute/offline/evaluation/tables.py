@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from banditroute.offline.evaluation.findings import AS_LOGGED, Evaluated, EvaluationFindings, Interval
+from banditroute.offline.options import reward_in_words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -79,8 +80,8 @@ def caption(result: EvaluationFindings) -> str:
     ways = {policy.how for policy in result.policies}
     lines = [
         f"{size}; taken for the log of a {log['logged_by']} policy, since {log['since']}: {intervals}. "
-        "Means of the reward per request; ESS is what the rows are worth to that policy, weight is its "
-        "probability over the log's.",
+        f"Reward is {reward_in_words(result.weights)}, means per request; ESS is what the rows are worth to "
+        "that policy, weight is its probability over the log's.",
         *(sentence for how, sentence in EXPLAINED.items() if how in ways),
         *([BEYOND] if any(_beyond(policy) for policy in result.policies) else []),
         *result.notes,

@@ -8,7 +8,7 @@ one over all variants of an experiment where there was one.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from banditroute.offline.logs.queries import Progress, fetch
 from banditroute.offline.logs.source import connect
 from banditroute.offline.logs.writing import check_target, write_log
 from banditroute.store import Record, Store
-from banditroute.types import Outcome
+from banditroute.types import Model, Outcome
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -69,6 +69,10 @@ _EPISODE = {
 }
 """Columns of an episode that are not those of its first decision: the answer is the last attempt's, and the
 bill and the wait are everybody's."""
+
+
+Prices = Mapping[str, Model]
+"""Models by id, with their configured prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,29 +121,31 @@ def export_log(
 def _pages(store: Store, settings: Settings, prompts: bool) -> Iterator[tuple[int, bytes]]:
     """Pages of decisions as lines of JSON, and how many decisions were read so far."""
     encoder, after, done = msgspec.json.Encoder(), 0, 0
+    prices = {model.id: model for model in settings.models}
     while (page := store.decided(after, PAGE)).records:
         after, done = page.upto, done + len(page.records)
         rows = (
-            _row(record, settings.reward.error_quality, page.prompts if prompts else {})
+            _row(record, settings.reward.error_quality, prices, page.prompts if prompts else {})
             for record in page.records
         )
         yield done, encoder.encode_lines(list(rows))
 
 
-def _row(record: Record, error_quality: float, prompts: Any) -> dict[str, Any]:
+def _row(record: Record, error_quality: float, prices: Prices, prompts: Any) -> dict[str, Any]:
     """One decision as a row, before its attempts are joined."""
     decision, said = record.decision, values(record.outcomes, error_quality=error_quality)
     drawn = decision.kind == "drawn" and decision.attempt == 1
     own = decision.marginal is None or decision.marginal == decision.propensity
+    input_tokens = said.get("input_tokens", decision.context.input_tokens)
     return {
         "request_id": decision.id,
         "at": decision.at,
         "request_class": decision.context.request_class,
         "prompt": prompts.get(decision.id),
-        "input_tokens": said.get("input_tokens", decision.context.input_tokens),
+        "input_tokens": input_tokens,
         "model": decision.model,
         "quality": said.get("quality"),
-        "usd": said.get("usd"),
+        "usd": said.get("usd", _usd(prices.get(decision.model), input_tokens, said.get("output_tokens"))),
         "seconds": said.get("seconds"),
         "output_tokens": said.get("output_tokens"),
         "propensity": (decision.propensity if own else decision.marginal) if drawn else None,
@@ -154,6 +160,15 @@ def _row(record: Record, error_quality: float, prompts: Any) -> dict[str, Any]:
         "root": decision.root_id or decision.id,
         "variant_propensity": decision.propensity if drawn else None,
     }
+
+
+def _usd(model: Model | None, input_tokens: float | None, output_tokens: float | None) -> float | None:
+    """What the configured prices make of the tokens that were told, where no bill was."""
+    if model is None or input_tokens is None or output_tokens is None:
+        return None
+    if model.usd_per_input_token is None or model.usd_per_output_token is None:
+        return None
+    return model.usd_per_input_token * input_tokens + model.usd_per_output_token * output_tokens
 
 
 def _source(outcomes: Iterable[Outcome]) -> str | None:

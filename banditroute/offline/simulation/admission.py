@@ -84,8 +84,10 @@ def left_out(log: Log, base: Settings) -> list[str]:
 def remembered(
     log: Log, base: Settings, feedback: Feedback, half_lives: Mapping[str, float] | None
 ) -> list[str]:
-    """Notes on what learners are told and how fast they forget."""
+    """Notes on what learners know beforehand, what they are told, and how fast they forget."""
     notes = [] if feedback.plain else [feedback.sentence()]
+    if base.prior is not None:
+        notes.append(f"Learners start from a prior: {base.prior.requests:,} requests of {base.prior.source}.")
     if half_lives:
         timed = log.at is not None
         said = (f"{name} {Span(life, timed)}" for name, life in half_lives.items())

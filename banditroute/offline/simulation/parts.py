@@ -86,7 +86,12 @@ def divide(log: Log, training: Training, *, seed: int = 0, kept: Kept | None = N
     how = ", ".join(f"{name}={value}" for name, value in values.items())
     if kept is None:
         raise LogError(f"A log in memory has no column to take {how} from; give its path, or a share.")
-    chosen = np.isin(log.request_ids, kept(values).request_ids)
+    training_part = kept(values)
+    chosen = np.isin(log.request_ids, training_part.request_ids)
+    if not chosen.any():  # --where keeps others: the training part is beside the log, not in it
+        if training_part.models != log.models:
+            raise LogError(f"--train {how} has other models than the rows that --where keeps.")
+        return Parts(training_part, log, f"those with {how}")
     if chosen.all():
         raise LogError(f"--train {how} takes all {len(log):,} requests; it must leave some for the policies.")
     return Parts(take(log, chosen), take(log, ~chosen), f"those with {how}")

@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from banditroute.offline.options import reward_in_words
 from banditroute.offline.simulation.findings import Findings
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def caption(result: Findings) -> str:
         f"{result.log['requests']:,} requests × {len(result.models)} models, {result.log['classes']} classes"
     )
     line = (
-        f"{size}, {order}; {seeds}. Means per request; regret is the sum over the log against the best "
-        "model per class in hindsight; ± se is over seeds. Hindsight rows know the log beforehand: not "
-        "attainable."
+        f"{size}, {order}; {seeds}. Reward is {reward_in_words(result.weights)}, means per request; regret "
+        "is the sum over the log against the best model per class in hindsight; ± se is over seeds. "
+        "Hindsight rows know the log beforehand: not attainable."
     )
     return "\n".join([line, *result.notes])
 
