@@ -207,12 +207,14 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _idempotency_key(headers: Headers) -> str | None:
-    for name, value in headers:
-        if name == b"idempotency-key":
-            key: str = value.decode("latin-1").strip()
-            if not 0 < len(key) <= 200:
-                raise RequestError(
-                    "The Idempotency-Key header must hold 1 to 200 characters.", param="idempotency_key"
-                )
-            return key
-    return None
+    keys = {value.decode("latin-1").strip() for name, value in headers if name == b"idempotency-key"}
+    if not keys:
+        return None
+    if len(keys) > 1:
+        raise RequestError("Two Idempotency-Key headers differ; send one of them.", param="idempotency_key")
+    (key,) = keys
+    if not 0 < len(key) <= 200:
+        raise RequestError(
+            "The Idempotency-Key header must hold 1 to 200 characters.", param="idempotency_key"
+        )
+    return key

@@ -14,7 +14,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from banditroute.service.errors import error_reply
-from banditroute.service.hot import MAX_BODY, TOO_LARGE, Begin, HotApp
+from banditroute.service.hot import MAX_BODY, TOO_LARGE, Begin, Headers, HotApp
 
 _HEAD = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
@@ -33,9 +33,10 @@ class Exchange:
 
     message_event = _Unheard()
 
-    def __init__(self, protocol: HotProtocol, begin: Begin, keep_alive: bool) -> None:
+    def __init__(self, protocol: HotProtocol, begin: Begin, headers: Headers, keep_alive: bool) -> None:
         self._protocol = protocol
         self._begin = begin
+        self._headers = headers
         self.body = bytearray()
         self.more_body = True
         self.keep_alive = keep_alive
@@ -55,7 +56,7 @@ class Exchange:
         """The body is whole."""
         if not self.response_complete:
             self.more_body = False
-            self._begin(bytes(self.body), self._protocol.headers, self.answer)
+            self._begin(bytes(self.body), self._headers, self.answer)
 
     def answer(self, status: int, reply: bytes) -> None:
         """Sends the answer, once; a second one, or one to a client that left, goes nowhere."""
@@ -70,7 +71,7 @@ class HotProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        plain = not (self.access_log or self.root_path or self.limit_concurrency)
+        plain = not (self.config.access_log or self.root_path or self.limit_concurrency)
         self._hot = self.app.hot if plain and isinstance(self.app, HotApp) else {}
         self._dated: tuple[object, bytes] = (None, b"")
 
@@ -94,7 +95,8 @@ class HotProtocol(HttpToolsProtocol):
             self._as_uvicorn()
             return
         keep_alive = parser.get_http_version() != "1.0" and parser.should_keep_alive()
-        self.cycle = cast(RequestResponseCycle, Exchange(self, begin, keep_alive))
+        headers, self.headers = self.headers, []  # what follows a chunked body is no header of the request
+        self.cycle = cast(RequestResponseCycle, Exchange(self, begin, headers, keep_alive))
 
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
@@ -123,6 +125,29 @@ class HotProtocol(HttpToolsProtocol):
         if not keep_alive:
             self.transport.close()
         self.on_response_complete()
+        if self.flow.write_paused:  # who does not read what was answered is not read from either
+            self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        self.flow.resume_reading()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client has said all it had to say; what it still waits for is answered before the end."""
+        return self._last() and not self.cycle.more_body
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is no HTTP, but not in place of the answer to a request that came before it."""
+        if not self._last():
+            super().send_400_response(msg)
+
+    def _last(self) -> bool:
+        """Makes the request that is open the last one of its connection; whether there is one."""
+        if self.cycle is None or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        return True
 
     def _as_uvicorn(self) -> None:
         """Begins the request again, with what was read of it, in the way of the server."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from banditroute.service.hot import MAX_BODY
+from banditroute.service.hot import MAX_BODY, HotApp
 from banditroute.store import Store, open_store
 from tests.router.setting import SETTINGS
 from tests.service.live import ask, serving
@@ -74,6 +74,18 @@ def test_a_connection_is_kept_and_every_answer_is_dated(line: Line) -> None:
         assert headers["content-type"] == "application/json"
         assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", headers["date"])
         assert "connection" not in headers
+
+
+def test_the_hot_way_is_taken(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests are about; the other way answers as well, and would hide that it is not."""
+
+    async def never(*_: object) -> None:
+        raise AssertionError("the usual way was taken")
+
+    monkeypatch.setattr(HotApp, "__call__", never)
+    for path, status in (("/v1/route", 200), ("/v1/feedback", 404)):
+        line.send(post(b'{"decision_id": "d", "quality": 1}' if status == 404 else BODY, path))
+        assert line.reply()[0] == status
 
 
 def test_a_request_in_pieces_is_read_as_one(line: Line) -> None:
@@ -159,6 +171,46 @@ def test_a_client_that_leaves_harms_nobody(where: str, store: Store) -> None:
         connection.socket.close()
     assert ask(where, "POST", "/v1/route", {})[0] == 200
     assert store.counts()["decisions"] == before + 1
+
+
+@pytest.mark.parametrize("request_", [post(), post(path="/v1/route?x=1"), post() + post() + post()])
+def test_a_client_that_has_said_everything_is_still_answered(line: Line, request_: bytes) -> None:
+    line.send(request_)
+    line.socket.shutdown(socket.SHUT_WR)
+    for _ in range(request_.count(b"POST")):
+        assert line.reply()[0] == 200
+    assert line.ended()
+
+
+def test_garbage_does_not_take_the_answer_of_the_request_before_it(line: Line) -> None:
+    line.send(post() + b"GARBAGE\r\n\r\n")
+    assert line.reply()[0] == 200
+    assert line.ended()
+
+
+def test_what_follows_a_chunked_body_is_no_header(line: Line) -> None:
+    head = b"POST /v1/route HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    line.send(head + b"%x\r\n%b\r\n0\r\nOrigin: http://evil.example\r\n\r\n" % (len(BODY), BODY))
+    assert line.reply()[0] == 200
+
+
+def test_two_keys_are_refused(line: Line) -> None:
+    body = b'{"decision_id": "d", "quality": 1}'
+    line.send(post(body, "/v1/feedback", extra="Idempotency-Key: a\r\nIdempotency-Key: b\r\n"))
+    assert line.reply()[2]["error"]["param"] == "idempotency_key"
+
+
+def test_who_does_not_read_is_not_read_from(line: Line) -> None:
+    """Refusals are answered at once; without a limit they would fill the memory of the service."""
+    line.socket.settimeout(2)
+    bad = post(b"{") * 500
+    for _ in range(60_000_000 // len(bad)):
+        try:
+            line.socket.sendall(bad)
+        except TimeoutError:
+            break
+    else:
+        pytest.fail("60 MB were taken from a client that reads nothing")
 
 
 def test_what_is_no_http_is_refused(line: Line) -> None:
