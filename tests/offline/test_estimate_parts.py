@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from banditroute.errors import LogError
-from banditroute.offline.estimators import fit_q, weights_diagnostics
+from banditroute.offline.estimators import estimate, fit_q, weights_diagnostics
 from banditroute.offline.estimators.regression import RIDGE
 from tests.offline.logged_worlds import LOGGING, TARGET, WORLD, fixed_logs
 
@@ -140,3 +140,36 @@ def test_overlap_shows_what_the_log_never_could() -> None:
     assert weights_diagnostics(**{name: seen[name] for name in names}).unsupported == 0.0
     with pytest.raises(LogError, match="classes needs one entry"):
         weights_diagnostics(seen["action"], seen["propensity"], seen["target_pmf"], classes=["code"])
+
+
+@pytest.mark.parametrize(
+    ("propensity", "target"),
+    [(1.0, [0.5, 0.5, 0.0]), (0.25, [1.0, 0.0, 0.0])],
+    ids=["the log had no choice", "propensities too small"],
+)
+def test_weights_that_do_not_average_1_are_refused(propensity: float, target: list[float]) -> None:
+    n = 2_000
+    value = estimate(
+        "ips",
+        reward=(np.arange(n) % 2).astype(float),
+        action=np.zeros(n, np.int64),
+        propensity=np.full(n, propensity),
+        target_pmf=np.tile(target, (n, 1)),
+    )
+    assert value.refusal is not None
+    assert "average" in value.refusal
+    assert np.isnan(value.low)
+
+
+def test_ends_that_contradict_each_other_are_refused() -> None:
+    n = 2_000
+    value = estimate(
+        "ips",
+        reward=(np.arange(n) % 2).astype(float),
+        action=np.arange(n) % 2,
+        propensity=np.full(n, 1e-12),
+        target_pmf=np.full((n, 2), 0.5),
+        interval="sequence",
+    )
+    assert value.refusal is not None
+    assert "cannot be right" in value.refusal

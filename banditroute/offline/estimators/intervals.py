@@ -25,6 +25,14 @@ target does was logged with a tenth of its probability at least."""
 UNSUPPORTED = 1e-3
 """The share of the target that may lie on models of logged probability 0."""
 
+OFF_BALANCE = 6.0
+"""Standard errors by which the mean weight may miss 1, as it is if the propensities are true: one false alarm
+in 500 million logs, by the normal law (where this is asked, enough rows carry the weight)."""
+
+IMPOSSIBLE = (
+    "No value agrees with these weights and rewards; the propensities, or the bounds, cannot be right."
+)
+
 _KINDS = ("normal", "bernstein", "bootstrap", "sequence")
 _REPLICATES = 1_000
 
@@ -85,6 +93,8 @@ def answer(form: Form, terms: Terms, wish: Wish) -> PolicyValue:
                 low, high = sequence(terms, form.modelled, wish.bounds, wish.level)
             else:
                 low, high = _bernstein(form, terms, wish.bounds, wish.level, value, se, reachable)
+        if not low <= high:
+            low, high, refusal = math.nan, math.nan, IMPOSSIBLE
     return PolicyValue(
         form.name, value, low, high, len(rows), rows.ess, rows.largest, se, kind, rows.share, form.unbiased,
         form.shown, refusal,
@@ -121,7 +131,24 @@ def _refusal(form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable
             f"A learner made this log and weights reach {reachable:,.0f} there; above {LEARNERS_WEIGHT:.0f} "
             f'a {kind} interval covers too seldom. Ask ips or dr for interval="sequence".'
         )
-    return _too_thin(terms, kind)
+    return _too_thin(terms, kind) or _off_balance(terms)
+
+
+def _off_balance(terms: Terms) -> str | None:
+    """Whether the weights average anything but 1, which no true propensities let them."""
+    rows = terms.rows
+    mean, n = rows.mean_weight, len(rows)
+    if terms.clusters is None:  # from the moments: Σw² = (Σw)²/ESS
+        error = mean * math.sqrt(max(0.0, 1.0 / rows.ess - 1.0 / n))
+    else:
+        off = terms.by_cluster(rows.weight - mean)
+        error = math.sqrt(float(off @ off)) / n
+    if abs(mean - 1.0) <= OFF_BALANCE * error + 1e-9:
+        return None
+    return (
+        f"The weights average {mean:.2f} and not 1: the propensities are not those that the log was drawn "
+        "with, or the target wants what the log could not choose."
+    )
 
 
 def _too_thin(terms: Terms, kind: IntervalKind) -> str | None:
