@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from banditroute.commands.logoptions import log_options, reading_of
 from banditroute.commands.results import check_plot, check_writable, deliver, progress_shown
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ EPILOG = """Example:
     "[default: dr ips snips dm]",
 )
 @click.option("--weights", metavar="K=V,…", help="Worth of quality, usd and second, e.g. quality=1,usd=20.")
-@click.option("--columns", metavar="A=B,…", help="The log's own names: request_id=decision,…")
-@click.option("--where", metavar="A=V,…", help="Only rows with these values, e.g. variant=control.")
-@click.option("--features", metavar="A,B", help="Numeric columns that policies and models may use.")
+@log_options
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -64,7 +63,6 @@ EPILOG = """Example:
     type=click.Choice(["normal", "bernstein", "bootstrap", "sequence"]),
     help="Normal for the log of a fixed policy, a confidence sequence for a learner's, by default.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave out broken rows, and say how many.")
 @click.option(
     "--seed",
     type=click.IntRange(0),
@@ -106,7 +104,7 @@ def evaluate(
     from banditroute.config.load import load_settings
     from banditroute.offline.evaluation.run import ESTIMATORS
     from banditroute.offline.evaluation.run import evaluate as run
-    from banditroute.offline.options import parse_names, parse_pairs
+    from banditroute.offline.options import parse_pairs
 
     check_writable(plot_path, json_path)
     check_plot(plot_path)
@@ -116,14 +114,11 @@ def evaluate(
             policies or None,
             estimators=estimators or ESTIMATORS,
             weights=parse_pairs(weights, "--weights") if weights is not None else None,
-            columns=parse_pairs(columns, "--columns") if columns else None,
-            where=parse_pairs(where, "--where") if where else None,
-            features=parse_names(features, "--features") if features else (),
+            **reading_of(columns, where, features, skip_bad),
             settings=load_settings(config) if config else None,
             prior=prior,
             logged_by=logged_by,
             interval=interval,
-            skip_bad=skip_bad,
             seed=seed,
             progress=progress,
             reading=reading,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from banditroute.commands.logoptions import log_options, reading_of
 from banditroute.commands.progress import reading
-from banditroute.commands.results import check_writable, show
+from banditroute.commands.results import check_writable, show, write
 
 EPILOG = """Example:
 
@@ -23,9 +24,7 @@ EPILOG = """Example:
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, metavar="PRIOR", help="The file to write."
 )
-@click.option("--columns", metavar="A=B,…", help="The log's own names: request_id=prompt_id,…")
-@click.option("--where", metavar="A=V,…", help="Only rows with these values, e.g. split=val.")
-@click.option("--features", metavar="A,B", help="Numeric columns that learners may use.")
+@log_options
 @click.option("--weights", metavar="K=V,…", help="Worth of quality, usd and second, for the shares shown.")
 @click.option(
     "--config",
@@ -33,7 +32,6 @@ EPILOG = """Example:
     metavar="F",
     help="Configuration that the prior is for: prices, scale of features, prior quality.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave out broken rows, and say how many.")
 @click.option("--json", "json_path", metavar="F", help="Write the figures as JSON; - is standard output.")
 def fit(
     log: Path,
@@ -60,7 +58,7 @@ def fit(
     from banditroute.offline.history.findings import describe
     from banditroute.offline.history.fitting import fit_prior
     from banditroute.offline.logs.reading import read_log
-    from banditroute.offline.options import parse_names, parse_pairs, parse_weights
+    from banditroute.offline.options import parse_pairs, parse_weights
 
     check_writable(out, json_path)
     settings = load_settings(config) if config else Settings()
@@ -71,11 +69,8 @@ def fit(
     with reading() as progress:
         read = read_log(
             log,
-            columns=parse_pairs(columns, "--columns") if columns else None,
-            where=parse_pairs(where, "--where") if where else None,
-            features=parse_names(features, "--features") if features else (),
+            **reading_of(columns, where, features, skip_bad),
             prompts=False,
-            skip_bad=skip_bad,
             progress=progress,
         )
     prior = fit_prior(read, settings=settings, source=log.name)
@@ -86,10 +81,7 @@ def fit(
         click.echo(text)
         return
     if json_path is not None:
-        try:
-            Path(json_path).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise click.UsageError(f"{json_path} cannot be written: {error.strerror}.") from error
+        write(Path(json_path), text + "\n")
     show(*fitted.tables())
     for note in read.notes:
         click.echo(note)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from banditroute.commands.progress import reading
-from banditroute.commands.results import Within, check_writable, show
+from banditroute.commands.results import Within, check_writable, show, write
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -162,18 +162,11 @@ def deliver(
     import msgspec
 
     if out is not None:
-        _write(out, page(result))
+        write(out, page(result))
     if json_path is not None:
         text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
         if json_path == "-":
             click.echo(text)
             return
-        _write(Path(json_path), text + "\n")
+        write(Path(json_path), text + "\n")
     show(printed(result))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"{path} cannot be written: {error.strerror}.") from error

@@ -74,11 +74,16 @@ def deliver(result: Result, json_path: str | None, plot_path: Path | None) -> No
         click.echo(text)
         return
     if json_path is not None:
-        try:
-            Path(json_path).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise click.UsageError(f"{json_path} cannot be written: {error.strerror}.") from error
+        write(Path(json_path), text + "\n")
     show(result.table())
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file, or says why not."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def show(*shown: RenderableType, stderr: bool = False) -> None:

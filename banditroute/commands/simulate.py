@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from banditroute.commands.logoptions import log_options, reading_of
 from banditroute.commands.results import Result, Within, check_plot, check_writable, deliver, progress_shown
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ EPILOG = """Example:
     help="Repetitions, each with its own order and luck.",
 )
 @click.option("--weights", metavar="K=V,…", help="Worth of quality, usd and second, e.g. quality=1,usd=20.")
-@click.option("--columns", metavar="A=B,…", help="The log's own names: request_id=prompt_id,…")
-@click.option("--where", metavar="A=V,…", help="Only rows with these values, e.g. split=test.")
-@click.option("--features", metavar="A,B", help="Numeric columns that learners may use.")
-@click.option("--skip-bad", is_flag=True, help="Leave out requests with broken rows, and say how many.")
+@log_options
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -153,7 +151,7 @@ def simulate(
     """
     from banditroute.commands.scenario import draw_world, play_scenario
     from banditroute.config.load import load_settings
-    from banditroute.offline.options import parse_names, parse_pairs
+    from banditroute.offline.options import parse_pairs
     from banditroute.offline.simulation.run import simulate as run
     from banditroute.offline.tradeoff.run import frontier as draw_frontier
     from banditroute.offline.worlds.reading import is_scenario
@@ -184,10 +182,7 @@ def simulate(
             "progress": progress,
         }
         read: dict[str, Any] = {
-            "columns": parse_pairs(columns, "--columns") if columns else None,
-            "where": parse_pairs(where, "--where") if where else None,
-            "features": parse_names(features, "--features") if features else (),
-            "skip_bad": skip_bad,
+            **reading_of(columns, where, features, skip_bad),
             "reading": reading,
         }
         source: Path | Log = log

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from banditroute.config.priors import PRIOR_VERSION, FactorHistory, ModelHistory, Prior
+from banditroute.config.priors import PRIOR_VERSION, ModelHistory, Prior
 from banditroute.config.settings import Settings
 from banditroute.errors import ConfigError
 from banditroute.types import FACTORS, OTHER
@@ -82,7 +82,7 @@ def _wrong(prior: Prior) -> Iterator[str]:
         for model, history in factor.models.items():
             if not _fits(prior, history):
                 yield f"the sums of {name} of {model} do not fit its {prior.size} coordinates"
-            elif not _consistent(factor, history, len(prior.classes)):
+            elif not _consistent(history, len(prior.classes)):
                 yield f"the sums of {name} of {model} are those of no outcomes"
 
 
@@ -96,7 +96,7 @@ def _fits(prior: Prior, history: ModelHistory) -> bool:
     )
 
 
-def _consistent(factor: FactorHistory, history: ModelHistory, classes: int) -> bool:
+def _consistent(history: ModelHistory, classes: int) -> bool:
     """Whether sums could be those of outcomes: finite, symmetric, the classes adding up to all."""
     numbers = [
         *history.xy,

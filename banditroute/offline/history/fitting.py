@@ -196,7 +196,7 @@ def _history(
         logarithmic=prior.logarithmic,
         trust=best,
         scores={f"{cap:g}": score / max(cells, 1) for cap, score in scores.items()},
-        models=_models(known, name, known.sums(name, prior)),
+        models=_models(known, known.sums(name, prior)),
     )
 
 
@@ -223,7 +223,7 @@ def _score(past: SufficientStats, now: SufficientStats, prior: FactorPrior, cap:
     return float(total), cells
 
 
-def _models(known: Outcomes, name: str, sums: SufficientStats) -> dict[str, ModelHistory]:
+def _models(known: Outcomes, sums: SufficientStats) -> dict[str, ModelHistory]:
     """The sums by name; models without an outcome are left out."""
     found = {}
     for a, model in enumerate(known.models):
