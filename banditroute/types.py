@@ -196,6 +196,10 @@ class Occasion(Struct, frozen=True):
     at: float
     context: Context
     model: str
+    kind: Kind = "drawn"
+    attempt: int = 1
+    propensity: float = 1.0
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Outcome(Struct, frozen=True):
@@ -237,6 +241,10 @@ class Observation(Struct, frozen=True):
     one added); `decided_at` sets its age. `metered` says that the tokens of the same answer are
     known, so that its USD tell nothing new about a model with token prices; `billed` says of output
     tokens that the USD of the same answer are known, so that they add nothing to what was spent.
+
+    `speaker` is who said it: the principal, or without one the rater. A judge's score names its
+    `instrument` (`MODEL/RUBRIC`) and is kept as it came: alone it is a measurement to be calibrated, with
+    `people`, the quality that people gave the same answer, it only teaches what that judge is worth.
     """
 
     context: Context
@@ -247,3 +255,6 @@ class Observation(Struct, frozen=True):
     weight: float = 1.0
     metered: bool = False
     billed: bool = False
+    speaker: str = ""
+    instrument: str = ""
+    people: float | None = None

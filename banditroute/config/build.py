@@ -6,6 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from banditroute.config.checks import Check, Refused, nearest, shown
+from banditroute.config.feedback import (
+    AlertSettings,
+    AuthSettings,
+    BudgetSettings,
+    Guardrail,
+    JudgeSettings,
+    TrialSettings,
+    TrustSettings,
+)
 from banditroute.config.lines import Path
 from banditroute.config.problems import Problems
 from banditroute.config.references import check_policy, check_references
@@ -51,6 +60,13 @@ def build(data: Mapping[str, object], problems: Problems) -> Settings:
         models=tuple(models.values()),
         classes=tuple(classes.values()),
         rules=tuple(rules.values()),
+        guardrails=tuple(Guardrail(**values) for values in entries["guardrails"].values()),
+        judge=JudgeSettings(**sections["judge"]),
+        auth=AuthSettings(**sections["auth"]),
+        budget=BudgetSettings(**sections["budget"]),
+        trust=TrustSettings(**sections["trust"]),
+        alerts=AlertSettings(**sections["alerts"]),
+        trial=TrialSettings(**sections["trial"]),
     )
     check_policy(settings.policy, problems)
     check_references(settings.classify, upstreams, models, classes, rules, problems)

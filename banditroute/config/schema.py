@@ -20,12 +20,13 @@ from banditroute.config.checks import (
     text,
     whole,
 )
+from banditroute.config.feedback_schema import FEEDBACK_SECTIONS, GUARDRAIL
 from banditroute.types import FACTORS, OTHER
 
 MAX_MODELS = 64
 MAX_CLASS_NAME = 200
 
-LATER = ("budget", "judge", "cache", "auth", "experiments")
+LATER = ("cache", "experiments")
 """Sections that a later version will read; refused rather than ignored."""
 
 SECRETS = ("api_key", "apikey", "key", "token", "secret", "password")
@@ -180,6 +181,7 @@ SECTIONS: dict[str, dict[str, Check]] = {
         "technical_terms": many(_name),
     },
     "features": {"numeric": _numeric, "embedding": whole(0, 4_096)},
+    **FEEDBACK_SECTIONS,
 }
 """`[section]` -> key -> check."""
 
@@ -226,8 +228,15 @@ ENTRIES: dict[str, dict[str, Check]] = {
         "request_class": _name,
         "params": _params,
     },
+    "guardrails": GUARDRAIL,
 }
 """`[[entries]]` -> key -> check."""
 
-NAMED_BY = {"upstreams": "name", "models": "id", "classes": "name", "rules": "reason"}
+NAMED_BY = {
+    "upstreams": "name",
+    "models": "id",
+    "classes": "name",
+    "rules": "reason",
+    "guardrails": "request_class",
+}
 """The key that every entry must have."""

@@ -6,6 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from banditroute.config.feedback import (
+    AlertSettings,
+    AuthSettings,
+    BudgetSettings,
+    Guardrail,
+    JudgeSettings,
+    TrialSettings,
+    TrustSettings,
+)
 from banditroute.config.priors import Prior
 from banditroute.types import Model, Weights
 
@@ -145,4 +154,11 @@ class Settings:
     models: tuple[Model, ...] = ()
     classes: tuple[RequestClass, ...] = ()
     rules: tuple[Rule, ...] = ()
+    guardrails: tuple[Guardrail, ...] = ()
+    judge: JudgeSettings = JudgeSettings()
+    auth: AuthSettings = AuthSettings()
+    budget: BudgetSettings = BudgetSettings()
+    trust: TrustSettings = TrustSettings()
+    alerts: AlertSettings = AlertSettings()
+    trial: TrialSettings = TrialSettings()
     prior: Prior | None = None

@@ -150,4 +150,5 @@ class MemoryStore:
 
 def _told(record: Record) -> Told:
     d = record.decision
-    return Told(Occasion(d.id, d.at, d.context, d.model), record.outcomes)
+    occasion = Occasion(d.id, d.at, d.context, d.model, d.kind, d.attempt, d.propensity, d.candidates)
+    return Told(occasion, record.outcomes)

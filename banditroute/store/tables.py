@@ -14,9 +14,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration these tables belong to."""
 
 metadata = MetaData()
@@ -81,4 +82,48 @@ snapshots = Table(
     Column("at", Float, nullable=False),
     Column("fingerprint", String, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("scopes", String, nullable=False),
+    Column("sources", String, nullable=False),
+    Column("requests_per_minute", Float),
+    Column("created_at", Float, nullable=False),
+    Column("revoked_at", Float),
+)
+
+judge_jobs = Table(
+    "judge_jobs",
+    metadata,
+    Column("seq", _Serial, primary_key=True),
+    Column("decision_id", String, ForeignKey("decisions.id"), nullable=False),
+    Column("instrument", String, nullable=False),
+    Column("sampled", Float, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("lease", String),
+    Column("attempts", Integer, nullable=False),
+    Column("usd", Float, nullable=False),
+    Column("error", Text),
+    Column("done_at", Float),
+    UniqueConstraint("decision_id", "instrument"),
+    Index("judge_jobs_by_state", "state", "due_at"),
+)
+
+controls = Table(
+    "controls",
+    metadata,
+    Column("seq", _Serial, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("principal", String, nullable=False),
+    Column("body", Text, nullable=False),
 )

@@ -47,7 +47,7 @@ BAD = {
         "must be a number from 1e-09 to 1,000,000,000",
     ),
     "features as text": ('[features]\nnumeric = "difficulty" # <-', 'a list of names like ["difficulty"]'),
-    "a later section": ("[budget] # <-\ndaily_usd = 3", "not supported by this version yet; remove"),
+    "a later section": ("[cache] # <-\nseconds = 3", "not supported by this version yet; remove"),
     "experiments": ('[[experiments]] # <-\nname = "x"', "not supported by this version yet; remove"),
     "secret in the file": (
         '[[upstreams]]\nname = "openai"\napi_key = "sk-123" # <-',
