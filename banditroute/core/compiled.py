@@ -21,7 +21,7 @@ _config: Any = numba.config
 
 _ANY_ORDER = {"reassoc", "nsz"}
 
-KERNELS = ("kernels.py", "choosing.py", "refit.py", "blend.py", "loop.py", "offpolicy.py")
+KERNELS = ("kernels.py", "choosing.py", "refit.py", "blend.py", "weighing.py", "loop.py", "offpolicy.py")
 """The files that hold compiled loops."""
 
 

@@ -9,13 +9,14 @@ starts cold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from banditroute.config.priors import FactorHistory, Prior
 from banditroute.core.base import Floats, Ints
 from banditroute.core.features import VERSION, Layout
-from banditroute.core.posterior import RIGHT, FactorPrior, SufficientStats, empty_stats
+from banditroute.core.posterior import FactorPrior, SufficientStats, empty_stats
 from banditroute.errors import ConfigError
 from banditroute.types import FACTORS, Model
 
@@ -54,19 +55,43 @@ def past_of(
     return tuple(past), tuple(trust)
 
 
-def counted(
-    live: SufficientStats, past: SufficientStats, trust: float, prior: FactorPrior, scale: float = 1.0
-) -> Floats:
-    """For how many outcomes each model's history is expected to count beside the live sums, `(k,)`."""
-    from banditroute.core.blend import weigh  # compiled only where there is history
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How live outcomes judge history: `right` `(f,)` is the probability that a factor's is right, 0 where it
+    has none; `share` `(f, k, c)` what of each cell counts if it is; `labels` the probability that models have
+    the right names in it."""
 
-    k, c = past.cells.shape[:2]
-    share, classes = np.empty((k, c)), np.arange(1, 1 + c)
-    right = weigh(
-        live.xx, live.xy, live.cells, scale, past.xx, past.xy, past.cells, trust, prior.noise, RIGHT, share,
-    )  # fmt: skip
-    weights: Floats = right * (share * past.xx[:, classes, classes]).sum(axis=1)
-    return weights
+    right: Floats
+    share: Floats
+    labels: float
+
+
+def judged(
+    live: Sequence[SufficientStats | None],
+    past: Sequence[SufficientStats | None],
+    trust: Sequence[float],
+    priors: Sequence[FactorPrior],
+    scales: Sequence[float],
+) -> Judged | None:
+    """History as the live sums, times their `scales`, judge it; all arguments by factor. None without any."""
+    known = np.array(
+        [float(now is not None and was is not None) for now, was in zip(live, past, strict=True)]
+    )
+    if not known.any():
+        return None
+    from banditroute.core.weighing import believe, weigh  # compiled only where there is history
+
+    k, c = next(was.cells.shape[:2] for was in past if was is not None)
+    share, evidence, right = np.zeros((len(known), k, c)), np.zeros((len(known), 2)), np.empty(len(known))
+    alike = np.zeros((len(known), k, k + 1))
+    for f, (now, was) in enumerate(zip(live, past, strict=True)):
+        if now is not None and was is not None:
+            evidence[f] = weigh(
+                now.xx, now.xy, now.cells, scales[f], was.xx, was.xy, was.cells, trust[f], priors[f].hyper,
+                share[f], alike[f],
+            )  # fmt: skip
+    labels = believe(evidence, alike, known, right)
+    return Judged(right, share, float(labels))
 
 
 def _check(prior: Prior, models: Sequence[Model], layout: Layout) -> None:

@@ -17,8 +17,8 @@ from banditroute.core import choosing, kernels
 from banditroute.core.blend import refit_with
 from banditroute.core.compiled import compiled
 from banditroute.core.kernels import _B2, _F1, _F2, _F3, _F4, _I1
-from banditroute.core.posterior import RIGHT
 from banditroute.core.refit import refit
+from banditroute.core.weighing import believe, weigh
 
 THOMPSON, GREEDY, DRAW = 0, 1, 2
 """How a model is chosen. `DRAW` has Thompson's law but for what is negligible, without a propensity."""
@@ -96,7 +96,8 @@ def play(  # type: ignore[no-untyped-def]
 
     `parameter` is the floor of Thompson, the epsilon of greedy. `ahead` `(n,)` are the requests that are
     believed to remain; a negative `lookahead` looks ahead for ever. `past_…` are sums of history that
-    nothing forgets, blended in at each refit where `trust` `(5,)` is not 0 (`blend`).
+    nothing forgets, blended in where `trust` `(5,)` is not 0 (`blend`). They are judged together
+    (`weighing`): when one of these factors has moved, all of them are refitted.
     """
     n = order.shape[0]
     k = group.shape[0]
@@ -108,6 +109,9 @@ def play(  # type: ignore[no-untyped-def]
     shares = np.empty(kappa.shape[1])
     _shares(cells[_QUALITY], shares)
     touched = np.zeros(5, np.bool_)
+    known = active * (trust > 0.0)
+    share, part, evidence = np.empty((5, k, kappa.shape[1])), np.empty(5), np.empty((5, 2))
+    alike = np.empty((5, k, k + 1))
     scale = np.ones(5)
     late = arrives.shape[0] > 0
     waiting = n + 1 if late else 0  # the requests that each position hears of: a list in order of decision
@@ -141,20 +145,31 @@ def play(  # type: ignore[no-untyped-def]
             if heard or refits[t]:
                 _shares(cells[_QUALITY], shares)
             if refits[t]:
+                told = False
                 for f in range(5):
-                    if active[f] > 0.0 and (touched[f] or not math.isinf(half_lives[f])):
-                        if trust[f] > 0.0:
+                    told |= known[f] > 0.0 and (touched[f] or not math.isinf(half_lives[f]))
+                if told:
+                    for f in range(5):
+                        if known[f] > 0.0:
+                            evidence[f] = weigh(
+                                xx[f], xy[f], cells[f], scale[f], past_xx[f], past_xy[f], past_cells[f],
+                                trust[f], hyper[f], share[f], alike[f],
+                            )  # fmt: skip
+                    believe(evidence, alike, known, part)
+                for f in range(5):
+                    if known[f] > 0.0:
+                        if told:
                             refit_with(
                                 xx[f], xy[f], cells[f], scale[f], past_xx[f], past_xy[f], past_cells[f],
-                                trust[f], RIGHT, hyper[f], declared[f],
+                                share[f], part[f], hyper[f], declared[f],
                                 theta[f], cov[f], noise[f], kappa[f], smear[f],
                             )  # fmt: skip
-                        else:
-                            refit(
-                                xx[f], xy[f], cells[f], scale[f], hyper[f], declared[f],
-                                theta[f], cov[f], noise[f], kappa[f], smear[f],
-                            )  # fmt: skip
-                        touched[f] = False
+                    elif active[f] > 0.0 and (touched[f] or not math.isinf(half_lives[f])):
+                        refit(
+                            xx[f], xy[f], cells[f], scale[f], hyper[f], declared[f],
+                            theta[f], cov[f], noise[f], kappa[f], smear[f],
+                        )  # fmt: skip
+                    touched[f] = False
         if t == n:
             break
         row = order[t]

@@ -24,9 +24,6 @@ from banditroute.core.refit import refit
 TRUST = 1_000.0
 """Outcomes that a cell of history counts for, where nobody has chosen how many."""
 
-RIGHT = 0.95
-"""Probability beforehand that a history is right."""
-
 
 @dataclass(frozen=True, slots=True)
 class FactorPrior:
@@ -38,6 +35,11 @@ class FactorPrior:
     center: float
     noise: float
     logarithmic: bool
+
+    @property
+    def hyper(self) -> Floats:
+        """As the kernels take it: noise, center, 1 for logarithms."""
+        return np.array([self.noise, self.center, float(self.logarithmic)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,12 @@ class SufficientStats:
     def scaled(self, by: float) -> SufficientStats:
         """Every sum multiplied by one number."""
         return SufficientStats(self.xx * by, self.xy * by, self.cells * by)
+
+    def without(self, row: int) -> SufficientStats:
+        """With nothing known of one model's row."""
+        left = self.copy()
+        left.xx[row], left.xy[row], left.cells[row] = 0.0, 0.0, 0.0
+        return left
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +107,28 @@ def fit(
     scale: float = 1.0,
     past: SufficientStats | None = None,
     trust: float = TRUST,
-    right: float = RIGHT,
+    right: float = 1.0,
+    share: Floats | None = None,
 ) -> Posterior:
     """The posterior that the sums give. `declared` `(k,)`: prior means in the factor's own units, NaN
-    where the operator gave none. `scale` discounts `stats`; `past` are sums that nothing forgets, of which
-    a cell's count for at most `trust` outcomes, and which are `right` with that probability beforehand
-    (`blend`)."""
+    where the operator gave none. `scale` discounts `stats`; `past` are sums that nothing forgets, which are
+    `right` with that probability, and of whose cells `share` `(k, c)` counts, by default so that each counts
+    for at most `trust` outcomes (`blend`)."""
     k, d = stats.xy.shape
     c = stats.cells.shape[1]
     size = d * (d + 1) // 2
     posterior = Posterior(np.empty((k, d)), np.empty((k, size)), np.empty(k), np.empty(c), np.empty(k))
-    hyper = np.array([prior.noise, prior.center, float(prior.logarithmic)])
     fitted = posterior.theta, posterior.cov, posterior.noise, posterior.kappa, posterior.smear
     live, offsets = (stats.xx, stats.xy, stats.cells, scale), declared - prior.center
     if past is None:
-        refit(*live, hyper, offsets, *fitted)
+        refit(*live, prior.hyper, offsets, *fitted)
     else:
         from banditroute.core.blend import refit_with  # takes seconds to compile: only where there is history
 
-        refit_with(*live, past.xx, past.xy, past.cells, trust, right, hyper, offsets, *fitted)
+        if share is None:
+            share = 1.0 / (1.0 + np.diagonal(past.xx, axis1=1, axis2=2)[:, 1 : 1 + c] / trust)
+        counted = np.ascontiguousarray(share)
+        refit_with(*live, past.xx, past.xy, past.cells, counted, right, prior.hyper, offsets, *fitted)
     return posterior
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from banditroute.core.history import counted
+from banditroute.core.history import judged
 from banditroute.core.state import QUALITY, SECONDS, TOKENS, TTFT, USD, State, scale_at
 from banditroute.core.utility import outlook
 from banditroute.types import FACTORS, Context, Preferences
@@ -41,12 +41,19 @@ class Belief:
 
 
 def counted_history(state: State) -> dict[str, dict[str, float]]:
-    """For how many outcomes each model's history counts at present, by factor and model."""
+    """For how many outcomes each model's history is expected to count at present, by factor and model."""
     frame, found = state.frame, {}
-    for f, (live, past) in enumerate(zip(state.stats, frame.past, strict=True)):
-        if live is not None and past is not None:
-            scale = scale_at(state.at, state.references[f], frame.half_lives[f])
-            weights = counted(live, past, frame.trust[f], frame.priors[f], scale)
+    if state.weighed is None:
+        sums = state.stats
+        scales = [scale_at(state.at, state.references[f], life) for f, life in enumerate(frame.half_lives)]
+    else:
+        sums, scales = state.weighed.stats, list(state.weighed.scales)
+    belief = judged(sums, frame.past, frame.trust, frame.priors, scales)
+    classes = slice(1, 1 + len(frame.layout.classes))
+    for f, past in enumerate(frame.past):
+        if belief is not None and past is not None:
+            numbers = np.diagonal(past.xx, axis1=1, axis2=2)[:, classes]
+            weights = belief.right[f] * (belief.share[f] * numbers).sum(axis=1)
             rows = frame.group if f == QUALITY else np.arange(len(frame.models))
             found[FACTORS[f]] = {m.id: float(weights[row]) for m, row in zip(frame.models, rows, strict=True)}
     return found

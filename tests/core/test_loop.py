@@ -12,6 +12,8 @@ from banditroute.config.settings import FeatureSettings, RequestClass, Settings
 from banditroute.core.base import Bools
 from banditroute.core.decide import Request, State, decide, initial_state, learn
 from banditroute.core.posterior import reference_for
+from banditroute.core.state import SECONDS, refitted
+from banditroute.offline.history.fitting import fit_prior
 from banditroute.offline.logs.reading import Log
 from banditroute.offline.replay.learning import play
 from banditroute.offline.replay.traffic import Traffic, log_factors, log_traffic
@@ -160,3 +162,30 @@ def test_they_agree_with_forgetting_late_feedback_outages_and_new_prices(
     assert eligible[np.arange(N), replayed].all()
     assert ended.references != start.references
     agree(ended, state)
+
+
+@pytest.mark.parametrize("priced", [True, False])
+@pytest.mark.parametrize("refresh", [1, 7])
+def test_they_agree_with_history_and_so_does_a_state_built_anew(refresh: int, priced: bool) -> None:
+    """Factors with history are judged together, and refitted together: here quality, which comes late, tokens
+    or USD, and seconds, which are forgotten. The labels of the history are wrong, so that doubt moves."""
+    log, settings, contexts = a_log(priced=priced)
+    silent = np.random.default_rng(6).random(N) < 0.4  # so that at times forgetting alone moves the fit
+    tokens, usd, seconds = (
+        np.where(silent[:, None], np.nan, values) for values in (log.output_tokens, log.usd, log.seconds)
+    )
+    log = replace(log, output_tokens=tokens, usd=usd, seconds=seconds)
+    prior = fit_prior(replace(log, models=tuple(np.roll(log.models, 1).tolist())), settings=settings)
+    start = initial_state(replace(settings, prior=prior), factors=log_factors(log))
+    assert sum(past is not None for past in start.frame.past) == 3
+    lives = tuple(100.0 if f == SECONDS else math.inf for f in range(5))
+    start = replace(start, frame=replace(start.frame, half_lives=lives))
+    arrives = -(-np.arange(1, N + 1)[:, None] // 5) * 5
+    traffic = replace(log_traffic(log, start.frame.layout, 3), arrives=arrives.astype(np.int32))
+    policy = get_policy("thompson", settings)
+    replayed, ended = play(traffic, start, policy, WEIGHTS, refits=every(refresh))
+    chosen, state = live(log, traffic, start, settings, contexts, "thompson", refresh)
+    assert replayed.tolist() == chosen
+    agree(ended, state)
+    state = learn(state, [], seq=N + 1, at=state.at)  # makes the fit, where the last outcomes only moved it
+    agree(refitted(state.frame, state.stats, state.references, seq=N + 1, at=state.at), state)

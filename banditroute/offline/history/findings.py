@@ -11,12 +11,11 @@ import numpy as np
 from banditroute.config.priors import Prior
 from banditroute.config.settings import RequestClass, Settings
 from banditroute.core.base import Slate
-from banditroute.core.history import counted
-from banditroute.core.posterior import empty_stats
 from banditroute.core.state import State, initial_state
+from banditroute.core.summary import counted_history
 from banditroute.core.utility import outlook
 from banditroute.policies import get_policy
-from banditroute.types import FACTORS, OTHER, Context, Model, Preferences
+from banditroute.types import OTHER, Context, Model, Preferences
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -140,17 +139,9 @@ def _of_log(prior: Prior, base: Settings) -> Settings:
 
 def _rows(prior: Prior, state: State) -> list[Row]:
     """For each model and factor what is known; `counts_for` by the weighing that every fit does."""
-    frame = state.frame
-    counts: dict[tuple[str, str], float] = {}
-    for f, factor in enumerate(FACTORS):
-        past = frame.past[f]
-        if past is None:
-            continue
-        none = empty_stats(len(frame.models), len(frame.layout.classes), frame.layout.size)
-        weights = counted(none, past, frame.trust[f], frame.priors[f])
-        counts.update(((model.id, factor), float(weights[a])) for a, model in enumerate(frame.models))
+    counts = counted_history(state)
     return [
-        Row(model, name, history.outcomes, history.mean, counts.get((model, name)))
+        Row(model, name, history.outcomes, history.mean, counts.get(name, {}).get(model))
         for model in sorted({model for factor in prior.factors.values() for model in factor.models})
         for name, factor in prior.factors.items()
         if (history := factor.models.get(model)) is not None

@@ -87,7 +87,7 @@ def play(
     n, frame = len(traffic), state.frame
     rule, parameter = _rule(policy, n > EXACT_REFITS if draw is None else draw)
     outcomes = tuple(_outcomes(traffic, frame.active[f], name) for f, name in enumerate(FACTORS))
-    hyper = np.array([(p.noise, p.center, float(p.logarithmic)) for p in frame.priors])
+    hyper = np.array([p.hyper for p in frame.priors])
     declared = np.array([frame.declared_for(f) - frame.priors[f].center for f in range(5)])
     half_lives = np.array(frame.half_lives)
     workspace = _workspace(state)
