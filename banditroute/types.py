@@ -37,7 +37,8 @@ class Model:
 
     Deployments with the same `group` share their quality and keep their own price and latency.
     Prices are USD per token; `usd_per_request` is what a typical request costs where no token
-    price is known, and serves rules that compare list prices.
+    price is known, and serves rules that compare list prices. `prior_by_class` is the quality expected in
+    request classes where it is not `prior_quality`.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Model:
     tags: frozenset[str] = frozenset()
     family: str | None = None
     prior_quality: float | None = None
+    prior_by_class: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,9 @@ class Decision(Struct, frozen=True):
     [0, 1) that `seed` gives. `parameters` holds what the policy used (floor, horizon, epsilon…).
     The context is without its text: a receipt holds no prompt.
 
+    `judge_propensity` is the probability with which the answer was sampled for a judge, 0 where nobody
+    judges; `wants_response` says that it was, `audit` that the uniform draw took it.
+
     A Struct, as all are that every request makes: they are made and encoded in a third of the time of a
     dataclass. `msgspec.structs.replace` makes a changed copy.
     """
@@ -182,6 +187,8 @@ class Decision(Struct, frozen=True):
     root_id: str | None = None
     attempt: int = 1
     wants_response: bool = False
+    judge_propensity: float = 0.0
+    audit: bool = False
 
     @property
     def pmf(self) -> tuple[float, ...]:
@@ -200,6 +207,7 @@ class Occasion(Struct, frozen=True):
     attempt: int = 1
     propensity: float = 1.0
     candidates: tuple[Candidate, ...] = ()
+    parameters: Mapping[str, float] = {}
 
 
 class Outcome(Struct, frozen=True):

@@ -30,7 +30,7 @@ HEAVY = (
 )
 MAX_LINES = 300
 
-CORE_MAY_IMPORT = {"numpy", "numba", "scipy.special", "scipy.linalg", "banditroute"}
+CORE_MAY_IMPORT = {"numpy", "numba", "scipy.special", "scipy.linalg", "msgspec", "banditroute"}
 CORE_MUST_NOT = {"time", "datetime", "random", "secrets", "uuid", "os", "pathlib", "socket", "logging"}
 """The clock, I/O and randomness are handed in."""
 

@@ -39,6 +39,17 @@ class Slate:
 
 
 @dataclass(frozen=True, slots=True)
+class Variants:
+    """The policies among which a split chose, v of them: their pmfs `(v, n, k)`, the share of the traffic
+    that each gets and whether it learns `(v,)`, and which one each request was given to `(n,)`."""
+
+    pmfs: Floats
+    shares: Floats
+    learns: Bools
+    assigned: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """A policy's answer for n requests.
 
@@ -47,7 +58,8 @@ class Choice:
     `reasons` says which rule spoke, where one did; `parameters` goes into the receipt, and so do
     `row_parameters`, of which each request has its own `(n,)`, NaN where it has none. `draws`
     `(n,)` are numbers in [0, 1) to draw with instead of the seed's, NaN where the seed's counts:
-    a policy that goes by a hash of the decision id still logs its pmf.
+    a policy that goes by a hash of the decision id still logs its pmf. `variants_of` is what `pmf` and
+    `marginal` of a split were made from.
     """
 
     pmf: Floats
@@ -58,6 +70,7 @@ class Choice:
     parameters: Mapping[str, float] = field(default_factory=dict)
     draws: Floats | None = None
     row_parameters: Mapping[str, Floats] = field(default_factory=dict)
+    variants_of: Variants | None = None
 
 
 @runtime_checkable

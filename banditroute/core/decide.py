@@ -1,4 +1,7 @@
-"""`decide` and `learn`: the one loop body. The only places where a choice is made and a posterior moves."""
+"""`decide` and `learn`: the one loop body. The only places where a choice is made and a posterior moves.
+
+`learn` is in `banditroute.core.learning`.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +12,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from banditroute.config.settings import Settings
-from banditroute.core import choosing, kernels
+from banditroute.core import choosing
 from banditroute.core.base import Bools, Choice, Floats, Policy, Slate
+from banditroute.core.bounds import bounded, bounds_anything, returned
 from banditroute.core.eligibility import eligible_models
-from banditroute.core.features import TYPICAL_TOKENS
-from banditroute.core.posterior import decision_weight, reference_for
-from banditroute.core.spending import spend, spent_on
+from banditroute.core.learning import learn
+from banditroute.core.pacing import Pace
+from banditroute.core.sampling import Sampled, Sampling, sampled
+from banditroute.core.spending import spent_on
 from banditroute.core.state import (
     QUALITY,
     SECONDS,
-    TOKENS,
     TTFT,
-    USD,
-    Frame,
     State,
-    class_shares,
     initial_state,
-    refitted,
-    scale_at,
 )
 from banditroute.core.utility import Outlook, outlook
 from banditroute.errors import NoEligibleModel
-from banditroute.types import FACTORS, Candidate, Context, Decision, Exclusion, Observation, Preferences
+from banditroute.types import Candidate, Context, Decision, Exclusion, Preferences
 
 __all__ = ["Request", "State", "decide", "initial_state", "learn"]
 
@@ -48,6 +47,7 @@ class Request:
     attempt: int = 1
     mode: str = "live"
     params: Mapping[str, object] = field(default_factory=dict)
+    sampling: Sampling | None = None
 
 
 def decide(
@@ -85,26 +85,24 @@ def decide(
     for row, reasons in enumerate(excluded):
         if not eligible[row].any():
             raise NoEligibleModel(_none_left(reasons), excluded=reasons)
+    bound, times = bounds_anything(settings), [r.at for r in requests]
+    if bound:
+        returned(state, contexts, times, eligible, excluded)
     slate = Slate(
         state.models, contexts, [r.id for r in requests], eligible,
         view.mean, view.sd, view.expected[0], view.expected[2], view.expected[3],
-        np.array([spent_on(state.spending, r.at) for r in requests]),
+        np.array([spent_on(state.spending, at) for at in times]),
     )  # fmt: skip
     choice = policy.choose(slate)
+    if bound:
+        choice = bounded(choice, policy, slate, view.quality_sd, state, settings, times, preferences)
     return [
         _decision(
-            state,
-            request,
-            row,
-            policy,
-            choice,
-            view,
-            eligible[row],
-            excluded[row],
+            state, request, row, policy, choice, view, eligible[row], excluded[row],
             None if (rule := matched[row]) is None else settings.rules[rule].reason,
         )
         for row, request in enumerate(requests)
-    ]
+    ]  # fmt: skip
 
 
 def _wait(state: State, view: Outlook, factor: int, limited: bool) -> Floats:
@@ -153,6 +151,8 @@ def _decision(
     mean, sd = view.mean[row].tolist(), view.sd[row].tolist()
     models = state.models
     others = sorted((a for a in index if a != chosen), key=lambda a: -mean[a])
+    weight, group = request.preferences.weights.quality, int(state.frame.group[chosen])
+    judged = sampled(request.sampling, request.seed, view, row, chosen, others, weight, group)
     return Decision(
         id=request.id,
         at=request.at,
@@ -174,17 +174,22 @@ def _decision(
         variant_share=1.0 if forced or choice.shares is None else float(choice.shares[row]),
         marginal=None if forced or choice.marginal is None else float(choice.marginal[row, chosen]),
         rule=rule or _reason(choice, row, forced),
-        parameters=_parameters(choice, row, float(view.looks[row])),
+        parameters=_parameters(choice, row, float(view.looks[row]), state.watch.pace, judged),
         fallbacks=tuple(models[a].id for a in others),
         root_id=request.root_id,
         attempt=request.attempt,
         mode=request.mode,
         params=request.params,
+        wants_response=judged.taken,
+        judge_propensity=judged.propensity,
+        audit=judged.audit,
     )
 
 
-def _parameters(choice: Choice, row: int, looks: float) -> Mapping[str, float]:
-    """What the policy used for this request, as the receipt keeps it."""
+def _parameters(
+    choice: Choice, row: int, looks: float, pace: Pace | None, judged: Sampled
+) -> Mapping[str, float]:
+    """What was used for this request, as the receipt keeps it: the policy's, shadow prices, the sampling."""
     own = {
         name: value
         for name, values in choice.row_parameters.items()
@@ -192,6 +197,9 @@ def _parameters(choice: Choice, row: int, looks: float) -> Mapping[str, float]:
     }
     if not math.isinf(looks):
         own["looks"] = looks
+    if pace is not None:
+        own["shadow_usd"], own["shadow_second"] = pace.usd.price, pace.seconds.price
+    own.update(judged.parameters)
     return {**choice.parameters, **own} if own else choice.parameters
 
 
@@ -200,76 +208,3 @@ def _reason(choice: Choice, row: int, forced: bool) -> str | None:
     if forced:
         return "forced by the caller"
     return None if choice.reasons is None else choice.reasons[row]
-
-
-def learn(
-    state: State, observations: Sequence[Observation], *, seq: int, at: float, refit: bool = True
-) -> State:
-    """Folds observations into a new state; `seq` is the last event they come from.
-
-    The sums do not depend on the order or the batches in which observations arrive (but for the
-    rounding of additions), and the fit is a function of the sums and `at`. With `refit=False` the
-    variances are held and the coefficients follow by rank-one updates, which is cheaper and a
-    cache: the next refit forgets it. Observations of models that are no longer configured, and of
-    factors that nobody learns, are passed over: they say nothing about the others.
-    """
-    frame = state.frame
-    at = max(at, state.at)
-    references = tuple(reference_for(at, h) for h in frame.half_lives)
-    stats, posterior = list(state.stats), list(state.posterior)
-    for f, sums in enumerate(stats):
-        if sums is not None and references[f] != state.references[f]:
-            stats[f] = sums.scaled(scale_at(references[f], state.references[f], frame.half_lives[f]))
-    contexts = {id(o.context): o.context for o in observations}  # outcomes of one decision share theirs
-    place = {key: row for row, key in enumerate(contexts)}
-    x, cls = frame.layout.encode(list(contexts.values()))
-    heard: dict[int, list[tuple[int, int, float, float]]] = {}
-    for o in observations:
-        factor, value = _learned_as(frame, o)
-        model = frame.model_index(o.model)
-        if factor is None or model is None or stats[factor] is None:
-            continue
-        f = factor
-        row = int(frame.group[model]) if f == QUALITY else model
-        weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
-        heard.setdefault(f, []).append((row, place[id(o.context)], value, weight))
-    for f, outcomes in heard.items():
-        rows, places, values, weights = zip(*outcomes, strict=True)
-        batch = (
-            np.array(rows, np.int64), cls, x, np.array(places, np.int64), np.array(values, np.float64),
-            np.array(weights, np.float64), frame.priors[f].center, float(frame.priors[f].logarithmic),
-        )  # fmt: skip
-        sums, fitted = stats[f], posterior[f]
-        assert sums is not None
-        assert fitted is not None
-        sums = stats[f] = sums.copy()
-        kernels.observe_many(sums.xx, sums.xy, sums.cells, *batch)
-        if not refit:
-            moved = posterior[f] = fitted.movable()
-            now = scale_at(at, references[f], frame.half_lives[f])
-            kernels.rank_one_many(moved.theta, moved.cov, moved.noise, moved.kappa, now, *batch)
-    spending = spend(state.spending, observations, state.models, frame.prices, at)
-    if refit:
-        return refitted(frame, tuple(stats), references, seq=seq, at=at, since=state, spending=spending)
-    shares = class_shares(frame, tuple(stats)) if QUALITY in heard else state.class_shares
-    stale = state.stale | frozenset(heard)
-    return State(frame, tuple(stats), tuple(posterior), references, shares, seq, at, stale, spending)
-
-
-def _learned_as(frame: Frame, o: Observation) -> tuple[int | None, float]:
-    """The factor an observation teaches, and the value it counts as.
-
-    The cost of a model with token prices is learned as output tokens; where only its USD are
-    known, they are turned into the tokens they would have bought.
-    """
-    f = FACTORS.index(o.factor) if o.factor in FACTORS else None
-    if f != USD:
-        return f, o.value
-    model = frame.model_index(o.model)
-    if model is None or math.isnan(frame.prices[model, 1]):
-        return f, o.value
-    if o.metered or frame.prices[model, 1] <= 0.0:
-        return None, o.value
-    paid_in = frame.prices[model, 0] * (o.context.input_tokens or TYPICAL_TOKENS)
-    tokens = (o.value - paid_in) / float(frame.prices[model, 1])
-    return TOKENS, tokens if tokens > 0.5 else 0.0  # what rounding leaves of the input's price is no answer

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
+from msgspec import Struct
+
+from banditroute.core.scores import Score, scores
 from banditroute.types import Decision, Factor, Observation, Occasion, Outcome
 
 _by_seq = attrgetter("seq")
-_NOTHING: dict[Factor, float] = {}
 _RANK = {"user": 0, "metric": 1, "judge": 2, "meter": 3}
-_LEARNED: tuple[Factor, ...] = ("quality", "output_tokens", "usd", "seconds", "ttft_seconds")
+_METERED: tuple[Factor, ...] = ("output_tokens", "usd", "seconds", "ttft_seconds")
 
 
 def standing(outcomes: Iterable[Outcome]) -> dict[tuple[str, str, str], Outcome]:
@@ -56,39 +58,70 @@ def _agreed(facts: Iterable[Outcome]) -> dict[Factor, float]:
 
 
 def observations(
-    records: Sequence[tuple[Decision | Occasion, Sequence[Outcome]]], *, after_seq: int, error_quality: float
+    records: Sequence[tuple[Decision | Occasion, Sequence[Outcome]]],
+    *,
+    after_seq: int,
+    error_quality: float,
+    rater_correlation: float = 0.5,
 ) -> list[Observation]:
     """What to learn: the difference between what outcomes up to `after_seq` said and all say.
 
     `records` pairs each decision with all its outcomes up to the sequence number being folded.
+    `rater_correlation` is that of the errors of several people about one answer (`scores`).
     """
     changed: list[Observation] = []
     for decision, outcomes in records:
         known = [o for o in outcomes if o.seq <= after_seq]
-        before = values(known, error_quality=error_quality) if known else _NOTHING
-        now = values(outcomes, error_quality=error_quality)
+        before = _said(known, error_quality, rater_correlation) if known else _SILENCE
+        now = _said(outcomes, error_quality, rater_correlation)
+        if before.scores != now.scores:
+            for said, weight in ((before, -1.0), (now, 1.0)):
+                changed += [
+                    Observation(
+                        decision.context, decision.model, "quality", one.value, decision.at,
+                        weight * one.weight, speaker=one.speaker, instrument=one.instrument,
+                        people=one.people,
+                    )
+                    for one in said.scores
+                ]  # fmt: skip
         for said, weight in ((before, -1.0), (now, 1.0)):
-            other = now if weight < 0.0 else before
-            metered, billed = "output_tokens" in said, "usd" in said
-            for factor in _LEARNED:
-                if factor not in said:
+            other = now.facts if weight < 0.0 else before.facts
+            facts = said.facts
+            metered, billed = "output_tokens" in facts, "usd" in facts
+            for factor in _METERED:
+                if factor not in facts:
                     continue
                 unchanged = (
-                    said[factor] == other.get(factor)
+                    facts[factor] == other.get(factor)
                     and (factor != "usd" or metered == ("output_tokens" in other))
                     and (factor != "output_tokens" or billed == ("usd" in other))
                 )
                 if not unchanged:
                     changed.append(
                         Observation(
-                            decision.context,
-                            decision.model,
-                            factor,
-                            said[factor],
-                            decision.at,
-                            weight,
-                            metered,
-                            billed,
+                            decision.context, decision.model, factor, facts[factor], decision.at, weight,
+                            metered, billed,
                         )
-                    )
+                    )  # fmt: skip
     return changed
+
+
+class _Said(Struct, frozen=True):
+    """What outcomes of one decision say: readings of its quality, and the other facts."""
+
+    scores: tuple[Score, ...] = ()
+    facts: dict[Factor, float] = {}
+
+
+_SILENCE = _Said()
+
+
+def _said(outcomes: Iterable[Outcome], error_quality: float, correlation: float) -> _Said:
+    stands = list(standing(outcomes).values())
+    quality = [o for o in stands if o.factor == "quality"]
+    rest = [o for o in stands if o.factor != "quality"] if quality else stands
+    facts = {o.factor: o.value for o in rest if o.value is not None}
+    if len(facts) < len(rest):  # several spoke about one factor
+        facts = _agreed(rest)
+    failed = bool(facts.get("error"))
+    return _Said(scores(quality, failed=failed, error_quality=error_quality, correlation=correlation), facts)

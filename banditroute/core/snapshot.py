@@ -7,15 +7,18 @@ import io
 import json
 from dataclasses import asdict
 
+import msgspec
 import numpy as np
 
 from banditroute.config.settings import Settings
 from banditroute.core.base import Floats
 from banditroute.core.features import VERSION
+from banditroute.core.keeping import testimony_arrays, testimony_distance, testimony_of
 from banditroute.core.posterior import SufficientStats
 from banditroute.core.state import State, frame_of, refitted
+from banditroute.core.watch import Watch, new_watch
 
-_FOLD_VERSION = 2  # raise when the meaning of an outcome or of a sum changes
+_FOLD_VERSION = 3  # raise when the meaning of an outcome or of a sum changes
 
 
 def fingerprint(settings: Settings) -> str:
@@ -32,7 +35,13 @@ def fingerprint(settings: Settings) -> str:
         "group": frame.group.tolist(),
         "prices": frame.prices.tolist(),
         "error_quality": settings.reward.error_quality,
+        "rater_correlation": settings.trust.rater_correlation,
+        "changes": settings.alerts.changes,
     }
+    if new_watch(settings).listens:
+        says["budget"] = asdict(settings.budget)
+        says["guardrails"] = [asdict(promise) for promise in settings.guardrails]
+        says["purse"] = new_watch(settings).purse is not None
     if settings.prior is not None:
         says["prior"] = settings.prior.digest
     return hashlib.blake2b(json.dumps(says).encode(), digest_size=16).hexdigest()
@@ -51,6 +60,9 @@ def dump_state(state: State) -> bytes:
         at=np.array(state.at),
         references=np.array(state.references),
         spending=np.array(sorted(state.spending.items()), dtype=np.float64).reshape(-1, 2),
+        watch=np.frombuffer(msgspec.json.encode(state.watch), np.uint8),
+        resets=np.array([(*key, at) for key, at in sorted(state.resets.items())]).reshape(-1, 3),
+        **testimony_arrays(state.testimony),  # type: ignore[arg-type]
         **arrays,  # type: ignore[arg-type]
     )
     return buffer.getvalue()
@@ -67,7 +79,12 @@ def load_state(payload: bytes, settings: Settings) -> State:
         references = tuple(float(r) for r in arrays["references"])
         spending = {int(day): float(usd) for day, usd in arrays["spending"]}
         seq, at = int(arrays["seq"]), float(arrays["at"])
-        return refitted(frame, stats, references, seq=seq, at=at, spending=spending)
+        watch = msgspec.json.decode(arrays["watch"].tobytes(), type=Watch)
+        return refitted(
+            frame, stats, references, seq=seq, at=at, spending=spending, watch=watch,
+            testimony=testimony_of(arrays),
+            resets={(int(row), int(f)): float(time) for row, f, time in arrays["resets"]},
+        )  # fmt: skip
 
 
 def state_distance(a: State, b: State) -> float:
@@ -81,6 +98,7 @@ def state_distance(a: State, b: State) -> float:
     for day in {*a.spending, *b.spending}:
         one_day, other_day = a.spending.get(day, 0.0), b.spending.get(day, 0.0)
         worst = max(worst, abs(one_day - other_day) / max(abs(one_day), abs(other_day), 1e-6))
+    worst = max(worst, a.watch.distance(b.watch), testimony_distance(a.testimony, b.testimony))
     for one, other in zip(a.stats, b.stats, strict=True):
         if one is None or other is None:
             worst = max(worst, 0.0 if one is other else np.inf)

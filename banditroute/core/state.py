@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from banditroute.config.settings import Settings
 from banditroute.core import kernels
 from banditroute.core.base import Bools, Floats, Ints
+from banditroute.core.belief import Weighed, weighed
+from banditroute.core.changes import Change
 from banditroute.core.features import Layout, layout_of
-from banditroute.core.history import past_of
+from banditroute.core.history import judged, past_of
+from banditroute.core.newcomers import Pedigree, fit_newcomers, pedigree_of
 from banditroute.core.posterior import (
     TRUST,
     FactorPrior,
@@ -22,6 +27,8 @@ from banditroute.core.posterior import (
     reference_for,
 )
 from banditroute.core.spending import DAY, Spending
+from banditroute.core.testimony import Testimony, new_testimony, watched
+from banditroute.core.watch import Watch, new_watch
 from banditroute.types import FACTORS, Model
 
 QUALITY, TOKENS, USD, SECONDS, TTFT = range(5)
@@ -36,7 +43,10 @@ class Frame:
     `prices` `(k, 2)` are USD per input and output token, NaN where unknown. `active` says which
     factors are learned; `half_lives` are in seconds (in requests, where a replay has no times). `past`
     are sums of history, one entry per factor or None, which count in every fit and are not forgotten, a
-    model's for at most `trust` outcomes until live ones confirm them.
+    model's for at most `trust` outcomes until live ones confirm them. `leaning` `(k, c)` is by how much the
+    quality expected of a model in a class differs from `declared`, and `pedigree` what models without a
+    declared prior are compared by; None where nobody asked. `barred` are models that may not be chosen yet,
+    with a reason and a sentence.
     """
 
     models: tuple[Model, ...]
@@ -49,6 +59,10 @@ class Frame:
     declared: Floats
     past: tuple[SufficientStats | None, ...] = (None,) * len(FACTORS)
     trust: tuple[float, ...] = (TRUST,) * len(FACTORS)
+    settings: Settings = Settings()
+    leaning: Floats | None = None
+    pedigree: Pedigree | None = None
+    barred: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def declared_for(self, factor: int) -> Floats:
         """Prior means `(k,)` the operator gave for a factor, NaN where none."""
@@ -69,7 +83,9 @@ class State:
     `stats` and `posterior` hold one entry per factor, None where it is not learned. `references`
     are the T_ref of forgetting. `class_shares` `(c,)` is the smoothed share of each class in the
     quality outcomes. `stale` are the factors whose fit followed by rank-one updates since it was last
-    made. Every array is shared between states and never written to.
+    made. `watch` follows the log event by event, `testimony` stands beside the sums, and `weighed` is what
+    came of it, None where nothing speaks against the sums. `resets` are the times from which on a factor of a
+    model's row is learned. Every array is shared between states and never written to.
     """
 
     frame: Frame
@@ -81,6 +97,15 @@ class State:
     at: float = 0.0
     stale: frozenset[int] = frozenset()
     spending: Spending = field(default_factory=dict)
+    watch: Watch = Watch()
+    testimony: Testimony = Testimony()
+    weighed: Weighed | None = None
+    resets: Mapping[tuple[int, int], float] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What is known to have changed."""
+        return self.testimony.changes
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -132,6 +157,7 @@ def frame_of(settings: Settings, factors: tuple[str, ...] | None = None) -> Fram
     half_lives = tuple(settings.policy.half_life_days.get(f, math.inf) * DAY for f in FACTORS)
     declared = np.array([math.nan if m.prior_quality is None else m.prior_quality for m in models])
     layout, priors = layout_of(settings), factor_priors(settings)
+    pedigree = pedigree_of(models) if settings.policy.pool_priors and np.isnan(declared).any() else None
     past, trust = past_of(settings.prior, models, group, layout, priors, active)
     return Frame(
         models,
@@ -144,7 +170,20 @@ def frame_of(settings: Settings, factors: tuple[str, ...] | None = None) -> Fram
         declared,
         past,
         trust,
+        settings,
+        _leaning(models, layout.classes),
+        pedigree,
     )
+
+
+def _leaning(models: tuple[Model, ...], classes: tuple[str, ...]) -> Floats | None:
+    """Expected quality by class, less that in general, `(k, c)`; None where no model has any."""
+    found = np.zeros((len(models), len(classes)))
+    for a, model in enumerate(models):
+        for name, quality in model.prior_by_class:
+            if name in classes and model.prior_quality is not None:
+                found[a, classes.index(name)] = quality - model.prior_quality
+    return found if found.any() else None
 
 
 def initial_state(settings: Settings, *, at: float = 0.0, factors: tuple[str, ...] | None = None) -> State:
@@ -153,7 +192,13 @@ def initial_state(settings: Settings, *, at: float = 0.0, factors: tuple[str, ..
     k, c, d = len(frame.models), len(frame.layout.classes), frame.layout.size
     stats = tuple(empty_stats(k, c, d) if on else None for on in frame.active)
     references = tuple(reference_for(at, h) for h in frame.half_lives)
-    return refitted(frame, stats, references, seq=0, at=at)
+    return refitted(
+        frame, stats, references, seq=0, at=at, watch=new_watch(settings),
+        testimony=new_testimony(settings, k, c),
+    )  # fmt: skip
+
+
+_NO_WATCH, _SILENCE = Watch(), Testimony()
 
 
 def refitted(
@@ -165,29 +210,57 @@ def refitted(
     at: float,
     since: State | None = None,
     spending: Spending | None = None,
+    watch: Watch = _NO_WATCH,
+    testimony: Testimony = _SILENCE,
+    resets: Mapping[tuple[int, int], float] | None = None,
 ) -> State:
     """The state that sums give at a time: the fit is a function of sums and time alone.
 
-    Factors whose sums and scale are those of the state `since` keep its fit, unless it is stale.
+    The sums are those that are believed by what stands beside them (`belief`). Factors whose sums and scale
+    are those of the state `since` keep its fit, unless it is stale. Those with history are judged together:
+    they keep it all or none.
     """
+    scales = [scale_at(at, references[f], life) for f, life in enumerate(frame.half_lives)]
+    testimony = watched(testimony, frame.settings, frame.priors, at)
+    believed, counted = None, stats
+    if not testimony.silent:
+        believed = weighed(testimony, stats, scales, frame.half_lives, frame.priors, frame.settings.trust)
+        counted, scales = believed.stats, list(believed.scales)
+    fitted_to = None if since is None else since.stats if since.weighed is None else since.weighed.stats
+    kept = [
+        since is not None
+        and fitted_to is not None
+        and sums is fitted_to[f]
+        and f not in since.stale
+        and math.isinf(life)
+        for f, (sums, life) in enumerate(zip(counted, frame.half_lives, strict=True))
+    ]
+    warm = [sums is not None and past is not None for sums, past in zip(counted, frame.past, strict=True)]
+    moved = any(own and not keep for own, keep in zip(warm, kept, strict=True))
+    belief = judged(counted, frame.past, frame.trust, frame.priors, scales) if moved else None
     posterior: list[Posterior | None] = []
-    for f, sums in enumerate(stats):
+    for f, sums in enumerate(counted):
         if sums is None:
             posterior.append(None)
-        elif (
-            since is not None
-            and sums is since.stats[f]
-            and f not in since.stale
-            and math.isinf(frame.half_lives[f])
-        ):
+        elif warm[f] and belief is not None:
+            known = frame.past[f], frame.trust[f], float(belief.right[f]), belief.share[f]
+            posterior.append(_fitted(frame, f, sums, scales[f], *known))
+        elif kept[f] and since is not None:
             posterior.append(since.posterior[f])
         else:
-            scale = scale_at(at, references[f], frame.half_lives[f])
-            posterior.append(
-                fit(sums, frame.priors[f], frame.declared_for(f), scale, frame.past[f], frame.trust[f])
-            )
-    shares = class_shares(frame, stats)
-    return State(frame, stats, tuple(posterior), references, shares, seq, at, spending=spending or {})
+            posterior.append(_fitted(frame, f, sums, scales[f]))
+    return State(
+        frame, stats, tuple(posterior), references, class_shares(frame, stats), seq, at,
+        spending=spending or {}, watch=watch, testimony=testimony, weighed=believed, resets=resets or {},
+    )  # fmt: skip
+
+
+def _fitted(frame: Frame, f: int, sums: SufficientStats, scale: float, *known: Any) -> Posterior:
+    """The fit of one factor, with whatever is expected beforehand."""
+    given = (sums, frame.priors[f], frame.declared_for(f), scale, *known)
+    if f != QUALITY or (frame.leaning is None and frame.pedigree is None):
+        return fit(*given)
+    return fit_newcomers(*given, pedigree=frame.pedigree, leaning=frame.leaning)
 
 
 def scale_at(at: float, reference: float, half_life: float) -> float:

@@ -21,6 +21,7 @@ import numpy as np
 from banditroute.core import kernels
 from banditroute.core.base import Floats, Ints
 from banditroute.core.features import TYPICAL_TOKENS
+from banditroute.core.pacing import Pace
 from banditroute.core.posterior import predict
 from banditroute.core.state import QUALITY, USD, State
 from banditroute.types import Context, Preferences, Weights
@@ -67,7 +68,7 @@ def outlook(
     tokens = np.array([c.input_tokens or TYPICAL_TOKENS for c in contexts], np.float64)
     most = np.array([c.max_output_tokens or math.inf for c in contexts], np.float64)
     view = foresee(
-        state, x, cls, tokens, most, np.array([_rates(p.weights) for p in preferences]),
+        state, x, cls, tokens, most, np.array([_rates(p.weights, state.watch.pace) for p in preferences]),
         lookahead=lookahead, horizon=horizon,
     )  # fmt: skip
     if all(p.limits.max_usd is None for p in preferences):
@@ -114,7 +115,10 @@ def foresee(
     return Outlook(expected, mean, sd, looks, means, variances, noise, quality_sd, expected[USD])
 
 
-def _rates(weights: Weights) -> tuple[float, float, float, float]:
+def _rates(weights: Weights, pace: Pace | None) -> tuple[float, float, float, float]:
+    """A request's exchange rates, with what its spending is paced by on top."""
+    if pace is not None:
+        weights = pace.weights(weights)
     return weights.quality, weights.usd, weights.second, weights.ttft_second
 
 

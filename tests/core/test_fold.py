@@ -5,10 +5,12 @@ from __future__ import annotations
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec import structs
 
+from banditroute.config.feedback import AlertSettings
 from banditroute.config.settings import PolicySettings, RequestClass, Settings
 from banditroute.core.decide import Request, State, decide, initial_state, learn
-from banditroute.core.fold import observations, values
+from banditroute.core.fold import observations, standing, values
 from banditroute.core.snapshot import dump_state, load_state, state_distance
 from banditroute.policies import get_policy
 from banditroute.store.memory import MemoryStore
@@ -23,11 +25,13 @@ SETTINGS = Settings(
     ),
     classes=(RequestClass("code"),),
     policy=PolicySettings(half_life_days={"quality": 3.0}),
+    alerts=AlertSettings(changes=True),
 )
 RANDOM = get_policy("random", SETTINGS)
 FACTOR = st.sampled_from(["quality", "output_tokens", "usd", "seconds", "ttft_seconds", "error"])
 SOURCE = st.sampled_from(["user", "judge", "metric", "meter"])
 RATER = st.sampled_from(["", "ann", "bob"])
+PRINCIPAL = st.sampled_from(["", "app", "shop", "bot"])
 
 
 class Ledger(RuleBasedStateMachine):
@@ -49,12 +53,17 @@ class Ledger(RuleBasedStateMachine):
         self.store.append_decisions([decision]).result()
         self.decisions.append(decision)
 
-    @rule(data=st.data(), factor=FACTOR, source=SOURCE, rater=RATER, value=st.none() | st.floats(0.0, 1.0))
-    def tell(self, data: st.DataObject, factor: str, source: str, rater: str, value: float | None) -> None:
+    @rule(
+        data=st.data(), factor=FACTOR, source=SOURCE, rater=RATER, principal=PRINCIPAL,
+        value=st.none() | st.floats(0.0, 1.0),
+    )  # fmt: skip
+    def tell(
+        self, data: st.DataObject, factor: str, source: str, rater: str, principal: str, value: float | None
+    ) -> None:
         if not self.decisions:
             return
         decision = data.draw(st.sampled_from(self.decisions))
-        outcome = Outcome(decision.id, factor, value, source, rater=rater)  # type: ignore[arg-type]
+        outcome = Outcome(decision.id, factor, value, source, rater=rater, principal=principal)  # type: ignore[arg-type]
         self.store.append_outcomes([outcome]).result()
 
     @rule(limit=st.integers(1, 5))
@@ -76,13 +85,8 @@ class Ledger(RuleBasedStateMachine):
         for decision in reversed(self.decisions):
             record = self.store.record(decision.id)
             assert record is not None
-            said = values(record.outcomes, error_quality=0.0)
-            if said.get("error") and not any(
-                o.factor == "quality" and o.value is not None for o in record.outcomes
-            ):
-                said.pop("quality", None)
-            for factor, value in said.items():
-                clean.append_outcomes([Outcome(decision.id, factor, value)]).result()
+            for outcome in standing(record.outcomes).values():
+                clean.append_outcomes([structs.replace(outcome, seq=0)]).result()
         whole = folded(clean, initial_state(SETTINGS), caught_up.at, 1_000)
         assert state_distance(whole, caught_up) < 1e-9
 

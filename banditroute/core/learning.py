@@ -1,0 +1,166 @@
+"""`learn`: events -> a new state. The only place where a posterior moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from msgspec import Struct
+
+from banditroute.core import kernels
+from banditroute.core.features import TYPICAL_TOKENS
+from banditroute.core.heard import Heard
+from banditroute.core.posterior import decision_weight, reference_for
+from banditroute.core.spending import spend
+from banditroute.core.state import QUALITY, TOKENS, USD, Frame, State, class_shares, refitted, scale_at
+from banditroute.core.testimony import Reading, testified
+from banditroute.core.watch import listen
+from banditroute.types import FACTORS, Observation
+
+Told = dict[int, list[Reading]]
+
+
+class Reset(Struct, frozen=True):
+    """What is believed of a model is to begin afresh: outcomes of decisions before `at` count no more. Of one
+    factor, or of all of them."""
+
+    model: str
+    at: float
+    factor: str | None = None
+
+
+def learn(
+    state: State,
+    observations: Sequence[Observation],
+    *,
+    seq: int,
+    at: float,
+    refit: bool = True,
+    heard: Sequence[Heard] = (),
+    resets: Sequence[Reset] = (),
+) -> State:
+    """Folds observations into a new state; `seq` is the last event they come from.
+
+    `heard` is what the same events said for the first time, which only those need who follow the log event
+    by event (`watch`). `resets` come before the observations.
+
+    The sums do not depend on the order or the batches in which observations arrive (but for the
+    rounding of additions), and the fit is a function of the sums and `at`. With `refit=False` the
+    variances are held and the coefficients follow by rank-one updates, which is cheaper and a
+    cache: the next refit forgets it. Observations of models that are no longer configured, and of
+    factors that nobody learns, are passed over: they say nothing about the others.
+    """
+    for reset in resets:
+        state = _without(state, reset)
+    frame = state.frame
+    at = max(at, state.at)
+    references = tuple(reference_for(at, h) for h in frame.half_lives)
+    stats, posterior, testimony = list(state.stats), list(state.posterior), state.testimony
+    for f, sums in enumerate(stats):
+        if sums is not None and references[f] != state.references[f]:
+            by = scale_at(references[f], state.references[f], frame.half_lives[f])
+            stats[f] = sums.scaled(by)
+            if f == QUALITY:
+                testimony = testimony.scaled(by)
+    contexts = {id(o.context): o.context for o in observations}  # outcomes of one decision share theirs
+    place = {key: row for row, key in enumerate(contexts)}
+    x, cls = frame.layout.encode(list(contexts.values()))
+    told, judged = _read(state, observations, references, place)
+    for f, readings in told.items():
+        batch = (
+            np.array([r.row for r in readings], np.int64), cls, x,
+            np.array([r.place for r in readings], np.int64),
+            np.array([r.value for r in readings], np.float64),
+            np.array([r.weight for r in readings], np.float64),
+            frame.priors[f].center, float(frame.priors[f].logarithmic),
+        )  # fmt: skip
+        sums, fitted = stats[f], posterior[f]
+        assert sums is not None
+        assert fitted is not None
+        sums = stats[f] = sums.copy()
+        kernels.observe_many(sums.xx, sums.xy, sums.cells, *batch)
+        if not refit:
+            moved = posterior[f] = fitted.movable()
+            now = scale_at(at, references[f], frame.half_lives[f])
+            kernels.rank_one_many(moved.theta, moved.cov, moved.noise, moved.kappa, now, *batch)
+    if told or judged:
+        shape = len(frame.models), len(frame.layout.classes)
+        testimony = testified(testimony, told, judged, x, cls, shape, frame.priors)
+    spending = spend(state.spending, observations, state.models, frame.prices, at)
+    watch = listen(state.watch, heard, frame.settings, frame.prices) if heard else state.watch
+    if refit:
+        return refitted(
+            frame, tuple(stats), references, seq=seq, at=at, since=state, spending=spending, watch=watch,
+            testimony=testimony, resets=state.resets,
+        )  # fmt: skip
+    shares = class_shares(frame, tuple(stats)) if QUALITY in told else state.class_shares
+    stale = state.stale | frozenset(told) | frozenset({QUALITY} if judged else ())
+    return replace(
+        state, stats=tuple(stats), posterior=tuple(posterior), references=references, class_shares=shares,
+        seq=seq, at=at, stale=stale, spending=spending, watch=watch, testimony=testimony,
+    )  # fmt: skip
+
+
+def _read(
+    state: State,
+    observations: Sequence[Observation],
+    references: Sequence[float],
+    place: Mapping[int, int],
+) -> tuple[Told, list[Reading]]:
+    """What is told directly, by factor, and what judges said; `place` is that of each context."""
+    frame = state.frame
+    told: Told = {}
+    judged: list[Reading] = []
+    for o in observations:
+        f, value = _learned_as(frame, o)
+        model = frame.model_index(o.model)
+        if f is None or model is None or state.stats[f] is None:
+            continue
+        row = int(frame.group[model]) if f == QUALITY else model
+        if state.resets and o.decided_at < state.resets.get((row, f), -math.inf):
+            continue
+        weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
+        reading = Reading(row, place[id(o.context)], value, weight, o)
+        if o.instrument:
+            judged.append(reading)
+        else:
+            told.setdefault(f, []).append(reading)
+    return told, judged
+
+
+def _without(state: State, reset: Reset) -> State:
+    """The state with nothing known of a model from before a reset. What it holds was decided before."""
+    frame = state.frame
+    model = frame.model_index(reset.model)
+    if model is None:
+        return state
+    stats, testimony, resets = list(state.stats), state.testimony, dict(state.resets)
+    for f, name in enumerate(FACTORS):
+        row = int(frame.group[model]) if f == QUALITY else model
+        sums = stats[f]
+        if reset.factor not in (None, name) or sums is None or resets.get((row, f), -math.inf) >= reset.at:
+            continue
+        stats[f], testimony = sums.without(row), testimony.without(row, f)
+        resets[row, f] = reset.at
+    return replace(state, stats=tuple(stats), testimony=testimony, resets=resets)
+
+
+def _learned_as(frame: Frame, o: Observation) -> tuple[int | None, float]:
+    """The factor an observation teaches, and the value it counts as.
+
+    The cost of a model with token prices is learned as output tokens; where only its USD are
+    known, they are turned into the tokens they would have bought.
+    """
+    f = FACTORS.index(o.factor) if o.factor in FACTORS else None
+    if f != USD:
+        return f, o.value
+    model = frame.model_index(o.model)
+    if model is None or math.isnan(frame.prices[model, 1]):
+        return f, o.value
+    if o.metered or frame.prices[model, 1] <= 0.0:
+        return None, o.value
+    paid_in = frame.prices[model, 0] * (o.context.input_tokens or TYPICAL_TOKENS)
+    tokens = (o.value - paid_in) / float(frame.prices[model, 1])
+    return TOKENS, tokens if tokens > 0.5 else 0.0  # what rounding leaves of the input's price is no answer

@@ -1,0 +1,111 @@
+"""Who answers: how far people's scores are off because some are likelier to give them than others.
+
+Whether somebody scores an answer may depend on how good it was. That cannot be seen in the scores: those who
+kept silent said nothing. The judged audit sees it, since it scores a random sample of all answers, also of
+those that people scored. The model of the chance ρ that a score arrives is
+
+    logit ρ = α_ag + γ·y                  (model a, class g, quality y as people see it)
+
+so that under noise that is nearly Gaussian within a cell, answers that were scored differ in mean from those
+that were not by `γσ²_ag`, and from all answers by `(1 − ρ_ag)γσ²_ag` (the discriminant form of the logistic
+model: Efron 1975). The audit gives the difference on the judge's scale, `d = J̄_scored − J̄_silent`, pooled
+over cells; the slope of the judge's scores on people's turns it into theirs. That slope is estimated
+where both scored: choosing answers by y leaves the regression *on* y as it is.
+
+γ rests on the assumption that a score arrives according to what people see. What no audit covers is not
+identified at all; `bounds` says how far off means would be at stated odds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from banditroute.core.base import Floats
+
+EXPECTED_DIFFERENCE = 0.1
+"""Sd, beforehand, of the difference between scored and silent answers, on the judge's scale."""
+
+_FEW = 4.0  # answers' worth of the pool in each cell's rate and variance
+_WEAKEST_SLOPE = 0.2  # a judge who follows people less than that tells nothing about who answers
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """How feedback arrives. `rate` `(k, c)`: the chance of a score; `gamma` ± `gamma_sd`: log odds of it per
+    point of quality; `shift` `(k, c)`, to be added to the means of people's scores, and its `shift_sd`;
+    `scored` and `silent`: how many audited answers it rests on."""
+
+    rate: Floats
+    gamma: float
+    gamma_sd: float
+    shift: Floats
+    shift_sd: Floats
+    scored: float
+    silent: float
+
+
+def response(pairs: Floats, silent: Floats, direct: Floats) -> Response:
+    """Who answers, from the audit of one judge: `pairs` `(k, c, 6)` are Σ of 1, J, Y, J², JY, Y² over answers
+    that people scored too, `silent` `(k, c, 3)` Σ of 1, J, J² over those that they did not, `direct`
+    `(k, c, 3)` Σ of 1, y, y² of all that people said. Without both kinds the shift is 0."""
+    n1, n0 = pairs[:, :, 0], silent[:, :, 0]
+    answered = float(n1.sum())
+    audited = answered + float(n0.sum())
+    pooled = answered / audited if audited > 0.0 else 0.0
+    rate = (n1 + _FEW * pooled) / (n1 + n0 + _FEW)
+    variance = _variances(direct)
+    weights = np.where((n1 > 0) & (n0 > 0), n1 * n0 / np.maximum(n1 + n0, 1e-300), 0.0)
+    total, degrees = float(weights.sum()), audited - float((n1 > 0).sum() + (n0 > 0).sum())
+    if total <= 0.0 or degrees < 2.0:
+        nothing = np.zeros_like(rate)
+        return Response(rate, 0.0, math.inf, nothing, nothing, answered, audited - answered)
+    apart = pairs[:, :, 1] / np.maximum(n1, 1e-300) - silent[:, :, 1] / np.maximum(n0, 1e-300)
+    difference = float((weights * np.where(weights > 0.0, apart, 0.0)).sum()) / total
+    within = float(
+        (_scatter(n1, pairs[:, :, 1], pairs[:, :, 3]) + _scatter(n0, silent[:, :, 1], silent[:, :, 2])).sum()
+    )
+    spread = max(within / degrees, 1e-12)
+    # Shrunk: at first nothing is known of who answers, and most often there is nothing to know.
+    error = spread / total
+    known = EXPECTED_DIFFERENCE**2 / (EXPECTED_DIFFERENCE**2 + error)
+    slope = _slope(pairs)
+    of_people = float(np.average(variance, weights=n1)) if answered > 0.0 else 1.0
+    gamma = known * difference / (slope * of_people)
+    gamma_sd = math.sqrt(known * error) / (slope * of_people)
+    reach = (1.0 - rate) * variance
+    return Response(rate, gamma, gamma_sd, -gamma * reach, gamma_sd * reach, answered, audited - answered)
+
+
+def bounds(rate: Floats, direct: Floats, odds: float) -> Floats:
+    """How far means `(k, c)` can be off, either way, if the odds of a score at quality 1 are at most `odds`
+    times those at quality 0, or the other way round."""
+    reach: Floats = math.log(odds) * (1.0 - rate) * _variances(direct)
+    return reach
+
+
+def _variances(direct: Floats) -> Floats:
+    """Variance `(k, c)` of people's scores within cells, shrunk to the pool."""
+    n = direct[:, :, 0]
+    scatter = _scatter(n, direct[:, :, 1], direct[:, :, 2])
+    degrees = np.maximum(n - 1.0, 0.0)
+    pool = (0.05 * _FEW + scatter.sum()) / (_FEW + degrees.sum())
+    variance: Floats = (_FEW * pool + scatter) / (_FEW + degrees)
+    return variance
+
+
+def _scatter(n: Floats, total: Floats, squares: Floats) -> Floats:
+    """Sums of squares about the cells' means."""
+    return np.maximum(0.0, squares - np.where(n > 0.0, total * total / np.maximum(n, 1e-300), 0.0))
+
+
+def _slope(pairs: Floats) -> float:
+    """Slope of the judge's scores on people's within cells, drawn to 1 while few answers have both."""
+    n, j, y, _, jy, yy = np.moveaxis(pairs, 2, 0)
+    safe = np.maximum(n, 1e-300)
+    together = float((jy - np.where(n > 0.0, j * y / safe, 0.0)).sum())
+    alone = float(_scatter(n, y, yy).sum())
+    prior = 0.05 * _FEW
+    return max(_WEAKEST_SLOPE, (prior + together) / (prior + alone))

@@ -1,0 +1,65 @@
+"""What was said about the quality of one answer: by people or metrics directly, by judges as instruments.
+
+A person's score stands in place of every other one for that answer, and teaches beside it what a judge who
+scored the same answer is worth. Scores of several people are averaged. Their errors are alike (the same
+ambiguous question misleads all of them), so n of them weigh `n/(1 + (n−1)ρ)` scores, ρ their correlation:
+the variance of a mean of n equally correlated errors (Kish 1965, Survey Sampling, the design effect).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from banditroute.types import Outcome
+
+_DIRECT = ("user", "metric", "meter")
+
+
+class Score(Struct, frozen=True):
+    """One reading of an answer's quality; the last three as in `types.Observation`."""
+
+    value: float
+    weight: float = 1.0
+    speaker: str = ""
+    instrument: str = ""
+    people: float | None = None
+
+
+def scores(
+    facts: Sequence[Outcome], *, failed: bool, error_quality: float, correlation: float
+) -> tuple[Score, ...]:
+    """The readings of one answer that its standing outcomes of quality give; a call that failed, and that
+    nobody scored, counts as `error_quality`. `correlation` is that of the errors of several people."""
+    if not facts:
+        return (Score(error_quality),) if failed else ()
+    if len(facts) == 1 and facts[0].source != "judge":
+        return (Score(_value(facts[0]), 1.0, _speaker(facts[0])),)
+    direct: tuple[Score, ...] = ()
+    source = next((s for s in _DIRECT if any(o.source == s for o in facts)), "")
+    judges = {o.rater: _value(o) for o in facts if o.source == "judge"}
+    if source == "meter" and judges:
+        source = ""
+    if source:
+        said = sorted((_value(o), _speaker(o)) for o in facts if o.source == source)
+        n, speakers = len(said), {speaker for _, speaker in said}
+        mean = sum(value for value, _ in said) / n  # of sorted values: the same whatever order they came in
+        weight = n / (1.0 + (n - 1) * correlation)
+        direct = (Score(mean, weight, speakers.pop() if len(speakers) == 1 else ""),)
+    people = direct[0].value if source == "user" else None
+    if direct and people is None:
+        return direct  # a metric outranks judges and is no measure of them
+    part = 1.0 if direct else 1.0 / len(judges) if judges else 1.0
+    return direct + tuple(
+        Score(value, part, "", rater or "judge", people) for rater, value in sorted(judges.items())
+    )
+
+
+def _value(outcome: Outcome) -> float:
+    assert outcome.value is not None  # what stands has a value
+    return outcome.value
+
+
+def _speaker(outcome: Outcome) -> str:
+    return outcome.principal or outcome.rater
