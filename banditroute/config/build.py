@@ -15,11 +15,14 @@ from banditroute.config.feedback import (
     TrialSettings,
     TrustSettings,
 )
+from banditroute.config.guardrail_references import check_guardrails, check_trial
+from banditroute.config.judge_references import check_judge
 from banditroute.config.lines import Path
 from banditroute.config.problems import Problems
 from banditroute.config.references import check_policy, check_references
 from banditroute.config.schema import ENTRIES, LATER, MAX_MODELS, NAMED_BY, SECRETS, SECTIONS
 from banditroute.config.settings import (
+    SHIPPED_TABLE,
     ClassifySettings,
     FeatureSettings,
     PolicySettings,
@@ -49,27 +52,32 @@ def build(data: Mapping[str, object], problems: Problems) -> Settings:
     models = {i: _model(i, values, names, problems) for i, values in entries["models"].items()}
     classes = {i: RequestClass(**values) for i, values in entries["classes"].items()}
     rules = {i: Rule(**values) for i, values in entries["rules"].items()}
+    guardrails = {i: Guardrail(**values) for i, values in entries["guardrails"].items()}
     settings = Settings(
         server=ServerSettings(**sections["server"]),
         store=StoreSettings(**sections["store"]),
         reward=_reward(sections["reward"]),
-        policy=PolicySettings(**sections["policy"]),
+        policy=PolicySettings(**{"prior_table": SHIPPED_TABLE, "pool_priors": True, **sections["policy"]}),
         classify=ClassifySettings(**sections["classify"]),
         features=FeatureSettings(**sections["features"]),
         upstreams=tuple(upstreams.values()),
         models=tuple(models.values()),
         classes=tuple(classes.values()),
         rules=tuple(rules.values()),
-        guardrails=tuple(Guardrail(**values) for values in entries["guardrails"].values()),
+        guardrails=tuple(guardrails.values()),
         judge=JudgeSettings(**sections["judge"]),
         auth=AuthSettings(**sections["auth"]),
         budget=BudgetSettings(**sections["budget"]),
         trust=TrustSettings(**sections["trust"]),
-        alerts=AlertSettings(**sections["alerts"]),
+        alerts=AlertSettings(**{"changes": True, **sections["alerts"]}),
         trial=TrialSettings(**sections["trial"]),
     )
     check_policy(settings.policy, problems)
     check_references(settings.classify, upstreams, models, classes, rules, problems)
+    named = ({model.id for model in settings.models}, {cls.name for cls in settings.classes})
+    check_judge(settings.judge, {upstream.name for upstream in settings.upstreams}, *named, problems)
+    check_guardrails(guardrails, *named, problems)
+    check_trial(settings.trial, settings.classify.tiers, problems)
     return settings
 
 

@@ -64,16 +64,22 @@ class BudgetSettings:
     exploration_usd_per_day: float | None = None
 
 
+EVERY = "*"
+"""The request class of a promise for every class that has none of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guardrail:
     """A promise for a class (`*` for every one): mean quality at least that of always taking `baseline`,
-    less `margin`, with `confidence` at all times. The baseline keeps at least `min_share` of the choices."""
+    less `margin`, with `confidence` at all times. The baseline keeps at least `min_share` of the choices.
+    Once the promise is broken it alone serves, until people acknowledge that or for `retry_hours`."""
 
     request_class: str
-    baseline: str
+    baseline: str = ""
     margin: float = 0.02
     confidence: float = 0.95
     min_share: float = 0.05
+    retry_hours: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +87,23 @@ class TrustSettings:
     """How far feedback is believed. One principal counts for at most `max_share` of what a model is known by
     in a class; scores of one answer by several people err alike by `rater_correlation`; `quarantine` lets
     principals who disagree wildly with all others count for nothing. `nonresponse` corrects for who answers,
-    as the judged audit shows it."""
+    as the judged audit shows it. `judge_sd` is by how much a judge may favour one model over another before
+    people have shown that it does not: near 0, its scores are taken for people's."""
 
     max_share: float = 0.2
     rater_correlation: float = 0.5
     quarantine: bool = True
     nonresponse: bool = True
+    judge_sd: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """Who is told. `webhook` receives every alarm as JSON, signed with the secret in the environment variable
+    """What is noticed, and who is told. `changes` looks for models that have changed; a configuration file
+    has it on, a bare `Settings()`, as simulations use it, has it off. `webhook` receives every alarm as JSON, signed with the secret in the environment variable
     `secret_env`. `false_alarms_per_year` is what the change detector may raise in all without a change."""
 
+    changes: bool = False
     webhook: str = ""
     secret_env: str = ""
     false_alarms_per_year: float = 1.0
@@ -101,11 +111,12 @@ class AlertSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrialSettings:
-    """How a model begins. Models of a tier in `tier_shares` get at most that share of a class until their
-    quality is confirmed there; a model without `outcomes` scores gets at most `max_share` of all choices
-    and `usd_per_day`."""
+    """How a model begins. Models of a tier in `tier_shares` get at most that share of a class until they are
+    confirmed there: quality not below the best of the others (or the class's guarded baseline) by more than
+    `margin`. A model without `outcomes` scores gets at most `max_share` of all choices and `usd_per_day`."""
 
-    tier_shares: Mapping[str, float] = field(default_factory=lambda: {"budget": 0.6})
+    tier_shares: Mapping[str, float] = field(default_factory=dict)
+    margin: float = 0.02
     max_share: float = 1.0
     outcomes: int = 30
     usd_per_day: float = math.inf

@@ -48,14 +48,17 @@ FEEDBACK_SECTIONS: dict[str, dict[str, Check]] = {
         "rater_correlation": _share,
         "quarantine": flag(),
         "nonresponse": flag(),
+        "judge_sd": _share,
     },
     "alerts": {
+        "changes": flag(),
         "webhook": text(**_ADDRESS),  # type: ignore[arg-type]
         "secret_env": text(**_VARIABLE),  # type: ignore[arg-type]
         "false_alarms_per_year": number(1e-3, 10**4),
     },
     "trial": {
         "tier_shares": table(_share),
+        "margin": _share,
         "max_share": _share,
         "outcomes": whole(0, _LARGEST),
         "usd_per_day": _amount,
@@ -69,5 +72,6 @@ GUARDRAIL: dict[str, Check] = {
     "margin": number(1e-6, 1),
     "confidence": number(0.5, 0.9999),
     "min_share": number(0.01, 0.5),
+    "retry_hours": number(0.01, 100_000),
 }
 """The keys of `[[guardrails]]`."""

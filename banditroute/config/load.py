@@ -16,8 +16,9 @@ from banditroute.config.environment import misspelt_variables, override, overrid
 from banditroute.config.lines import key_lines
 from banditroute.config.parse import parse_toml
 from banditroute.config.prices import is_priced, with_list_price
+from banditroute.config.priortable import SHIPPED, PriorTable, read_prior_table, with_prior_table
 from banditroute.config.problems import Problems
-from banditroute.config.settings import Settings
+from banditroute.config.settings import SHIPPED_TABLE, Settings
 from banditroute.errors import ConfigError
 from banditroute.types import Model
 
@@ -28,12 +29,15 @@ DEFAULT_PATH = Path("banditroute.toml")
 class Loaded:
     """Settings, with what a person should know of them.
 
-    `list_priced` are the models whose price is not the file's own; `warnings` are sentences about
-    what works, but perhaps not as meant; `problems` tells the place of what is found wrong later.
+    `list_priced` are the models whose price is not the file's own, `table_priors` those whose prior quality
+    is that of the table `priors`; `warnings` are sentences about what works, but perhaps not as meant;
+    `problems` tells the place of what is found wrong later.
     """
 
     settings: Settings
     list_priced: frozenset[str]
+    table_priors: frozenset[str]
+    priors: PriorTable | None
     warnings: tuple[str, ...]
     problems: Problems
 
@@ -61,8 +65,10 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Loade
     listed = {
         new.id for old, new in zip(settings.models, models, strict=True) if is_priced(new) != is_priced(old)
     }
-    settings = replace(settings, models=models)
-    return Loaded(settings, frozenset(listed), tuple(_warnings(settings, env)), problems)
+    priors = _prior_table(settings, problems)
+    settings, supplied = _with_table(replace(settings, models=models), priors)
+    warnings = tuple(_warnings(settings, env))
+    return Loaded(settings, frozenset(listed), supplied, priors, warnings, problems)
 
 
 def _read(path: Path) -> str:
@@ -104,6 +110,34 @@ def _with_prior(settings: Settings, problems: Problems) -> Settings:
         problems.add(("policy", "prior"), f"prior in [policy]: {error}")
         problems.raise_any()
         raise
+
+
+def _prior_table(settings: Settings, problems: Problems) -> PriorTable | None:
+    """The table of prior qualities that the settings name, read; None where no model needs one."""
+    name = settings.policy.prior_table
+    if not name or all(model.prior_quality is not None for model in settings.models):
+        return None
+    folder = settings.path.parent if settings.path else Path()
+    try:
+        return read_prior_table(SHIPPED if name == SHIPPED_TABLE else folder / name)
+    except ConfigError as error:
+        problems.add(("policy", "prior_table"), f"prior_table in [policy]: {error}")
+        problems.raise_any()
+        raise
+
+
+def _with_table(settings: Settings, priors: PriorTable | None) -> tuple[Settings, frozenset[str]]:
+    """The settings with the table's priors, and the models that have one from it."""
+    if priors is None:
+        return settings, frozenset()
+    classes = [declared.name for declared in settings.classes]
+    models = with_prior_table(settings.models, priors, settings.policy.prior_quality, classes)
+    supplied = {
+        new.id
+        for old, new in zip(settings.models, models, strict=True)
+        if new.prior_quality != old.prior_quality
+    }
+    return replace(settings, models=models), frozenset(supplied)
 
 
 def _warnings(settings: Settings, env: Mapping[str, str]) -> list[str]:

@@ -21,6 +21,7 @@ from banditroute.config.checks import (
     whole,
 )
 from banditroute.config.feedback_schema import FEEDBACK_SECTIONS, GUARDRAIL
+from banditroute.config.settings import SHIPPED_TABLE
 from banditroute.types import FACTORS, OTHER
 
 MAX_MODELS = 64
@@ -145,6 +146,14 @@ def _host(value: object) -> str:
     return host
 
 
+def _prior_table(value: object) -> str:
+    """`true` is the shipped table, `false` none, text a file."""
+    if isinstance(value, bool) or value in ("true", "false"):
+        return SHIPPED_TABLE if value in (True, "true") else ""
+    file: str = text()(value)
+    return file
+
+
 def _store_url(value: object) -> str:
     url: str = text()(value)
     log_file(url)
@@ -170,6 +179,8 @@ SECTIONS: dict[str, dict[str, Check]] = {
         "min_quality_probability": _share,
         "prior_quality": _share,
         "prior": text(),
+        "prior_table": _prior_table,
+        "pool_priors": flag(),
         "half_life_days": table(number(1e-3, 10**6), FACTORS),
     },
     "classify": {

@@ -44,6 +44,10 @@ class RewardSettings:
     error_quality: float = 0.0
 
 
+SHIPPED_TABLE = "shipped"
+"""The `prior_table` that comes with the package."""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     """Who chooses.
@@ -53,6 +57,10 @@ class PolicySettings:
     `min_quality_probability`: a model whose chance to reach `min_quality` is below it is excluded.
     Half-lives are in days of decision age, infinite by default. `prior` is the file of a prior, relative
     to the configuration file.
+
+    What is expected of models without a prior quality: `prior_table` is a table of published results, the
+    shipped one or a file (empty for none); `pool_priors` infers from the other models of the pool, by family
+    and price. A configuration file has both on, a bare `Settings()`, as simulations use it, has neither.
     """
 
     name: str = "thompson"
@@ -64,6 +72,8 @@ class PolicySettings:
     prior_quality: float = 0.9
     half_life_days: Mapping[str, float] = field(default_factory=dict)
     prior: str | None = None
+    prior_table: str = ""
+    pool_priors: bool = False
 
 
 @dataclass(frozen=True, slots=True)

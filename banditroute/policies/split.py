@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from banditroute.config.settings import Settings
-from banditroute.core.base import Choice, Floats, Policy, Slate
+from banditroute.core.base import Choice, Floats, Policy, Slate, Variants
 from banditroute.errors import ConfigError
 from banditroute.policies.spec import braced, number
 from banditroute.policies.static import hash_to_unit
@@ -74,6 +74,9 @@ class Split:
                 for key, values in choice.row_parameters.items()
             },
             draws=_draws(choices)[assigned, rows],
+            variants_of=Variants(
+                pmfs, shares, np.array([variant.policy.learns for variant in self.variants]), assigned
+            ),
         )
 
 

@@ -121,6 +121,26 @@ BAD = {
         '[policy]\nmode = "canary:0.1"\nbaseline = " split:{a: random 0.5, b: cheapest 0.5}" # <-',
         "name a policy that decides by itself",
     ),
+    "guardrail without a baseline": ('[[guardrails]] # <-\nrequest_class = "*"', 'baseline = "…"'),
+    "guardrail for an unknown baseline": (
+        '[[guardrails]]\nrequest_class = "other"\nbaseline = "smal" # <-',
+        'did you mean "small"?',
+    ),
+    "guardrail about an unknown class": (
+        '[[guardrails]]\nrequest_class = "code" # <-\nbaseline = "small"',
+        "known: other",
+    ),
+    "guardrail twice": (
+        '[[guardrails]]\nrequest_class = "*"\nbaseline = "small"\n'
+        '[[guardrails]]\nrequest_class = "*" # <-\nbaseline = "small"',
+        "keep one",
+    ),
+    "guardrail that never tries again": (
+        '[[guardrails]]\nrequest_class = "*"\nbaseline = "small"\nretry_hours = 0 # <-',
+        "from 0.01 to 100,000",
+    ),
+    "share of an unknown tier": ("[trial]\ntier_shares = { budgt = 0.6 } # <-", 'did you mean "budget"?'),
+    "share of a tier above one": ("[trial]\ntier_shares = { budget = 60 } # <-", "from 0 to 1"),
     "weight beyond measure": ("[reward]\nusd = 1e10 # <-", "from 0 to 1,000,000,000"),
     "weight of 400 digits": (f"[reward]\nusd = {'9' * 400} # <-", "not a number of over 60 digits"),
     "port of 400 digits": (f"[server]\nport = {'9' * 400} # <-", "not a number of over 60 digits"),

@@ -92,12 +92,17 @@ def test_the_starter_is_right_as_written(tmp_path: Path) -> None:
 def test_what_the_starter_has_commented_out_is_right_too(tmp_path: Path) -> None:
     rows = starter_text().splitlines()
     rule = [row.removeprefix("# ") for row in rows[rows.index("# [[rules]]") :]]
+    for section in ("# [[guardrails]]", "# [trial]"):
+        begins = rows.index(section)
+        rule += [row.removeprefix("# ") for row in rows[begins : rows.index("", begins)]]
     first = rows.index("# [[upstreams]]")
     upstream = [row.removeprefix("# ") for row in rows[first : rows.index("", first)]]
     half_life = [row.removeprefix("# ") for row in rows if row.startswith("# half_life")]
     text = "\n".join(rows).replace(f"# {half_life[0]}", half_life[0])
     settings = _settings(tmp_path, "\n".join([text, *upstream, *rule]))
     assert settings.rules[0].tier == "premium"
+    assert settings.guardrails[0].baseline == "gpt-4o"
+    assert settings.trial.tier_shares == {"budget": 0.6}
     assert settings.upstreams[1].api_key_env == "OPENAI_API_KEY"
     assert settings.policy.half_life_days == {"quality": 30.0, "seconds": 2.0}
 
