@@ -22,9 +22,11 @@ from banditroute.config.load import load_settings
 from banditroute.config.priorfile import with_prior
 from banditroute.config.settings import Settings
 from banditroute.errors import BanditrouteError, NotFolded, StoreError
+from banditroute.routing.alerts import Alerts
 from banditroute.routing.choose import Draft
+from banditroute.routing.controls import record_control
 from banditroute.routing.engine import Engine
-from banditroute.routing.fields import FeedbackFields, RouteFields
+from banditroute.routing.fields import ControlFields, FeedbackFields, RouteFields
 from banditroute.routing.follow import Progress
 from banditroute.routing.rebuild import Rebuilt, rebuild
 from banditroute.routing.refusals import checked_list, convert
@@ -86,6 +88,13 @@ class Router:
         """Folds everything that was reported, and gives the state that knows it."""
         return self._engine.follower.catch_up()
 
+    def reset(self, model: str, factor: str | None = None) -> None:
+        """Begins to learn a model afresh: decisions made until now do not count for it any more, in one
+        factor or in all."""
+        fields = convert({"kind": "reset", "subject": model, "factor": factor}, ControlFields)
+        record_control(fields, self._engine.settings, self._engine.store.controls)
+        self._engine.follower.nudge()
+
     def rebuild(self) -> Rebuilt:
         """Folds the whole log from zero and compares with snapshot and tail."""
         return rebuild(self._engine.store, self._engine.settings)
@@ -136,6 +145,15 @@ class AsyncRouter:
         return self._engine.store
 
     @property
+    def alerts(self) -> Alerts:
+        """Who tells people what changed."""
+        return self._engine.alerts
+
+    def nudge(self) -> None:
+        """Says that something was appended to the log by others."""
+        self._engine.follower.nudge()
+
+    @property
     def failure(self) -> Exception | None:
         """Why outcomes are not being folded at the moment; None while all is well."""
         return self._engine.follower.failure
@@ -176,18 +194,22 @@ class AsyncRouter:
         """Reports several objects at once, as a whole or not at all."""
         return await self.report(_feedback(items), key=idempotency_key)
 
-    async def report(self, items: Sequence[FeedbackFields], *, key: str | None = None) -> Receipt:
+    async def report(
+        self, items: Sequence[FeedbackFields], *, key: str | None = None, principal: str = ""
+    ) -> Receipt:
         """The receipt for feedback that was read, once it is durable."""
-        return await self._engine.report(items, key=key)
+        return await self._engine.report(items, key=key, principal=principal)
 
     def submit_report(
         self,
         items: Sequence[FeedbackFields],
         key: str | None,
         answered: Callable[[Receipt | Exception], None],
+        *,
+        principal: str = "",
     ) -> None:
         """`report` for a caller that has no coroutine to wait with; `answered` is called in the loop."""
-        receipt = self._engine.report(items, key=key)
+        receipt = self._engine.report(items, key=key, principal=principal)
         receipt.then(asyncio.get_running_loop(), lambda: answered(receipt.answer()))
 
     async def decision(self, decision_id: str) -> Record:

@@ -15,13 +15,18 @@ from banditroute.client import AsyncClient, Client
 from banditroute.errors import (
     Conflict,
     NoEligibleModel,
+    NotAllowed,
+    NotAuthenticated,
     NotFolded,
     RequestError,
+    TooManyRequests,
     UnknownDecision,
     Unreachable,
 )
 from banditroute.store import Store, open_store
+from banditroute.store.keys import KeyStore
 from tests.router.setting import SETTINGS
+from tests.service.keyed import REQUIRED
 from tests.service.live import serving
 
 
@@ -119,11 +124,71 @@ def test_threads_share_a_client(url: str) -> None:
         assert len(set(ids)) == 8
 
 
+async def _route(url: str, **options: str) -> str:
+    async with AsyncClient(url, **options) as client:  # type: ignore[arg-type]
+        return (await client.route()).id
+
+
+def test_the_key_that_is_given_or_else_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store("memory://")
+    keys = KeyStore(store.engine)
+    app, reader = keys.create("app", ["route", "feedback"])[1], keys.create("reader", ["read"])[1]
+    with serving(REQUIRED, store) as address:
+        url = f"http://{address}"
+        with Client(url, api_key=app) as client:
+            decision = client.route()
+            client.feedback(decision.id, quality=1.0)
+            with pytest.raises(NotAllowed, match="scope admin or read"):
+                client.models()
+            with pytest.raises(NotAllowed) as refused:
+                client.feedback(decision.id, quality=1.0, source="judge")
+            assert refused.value.param == "source"
+        assert asyncio.run(_route(url, api_key=app))
+        with Client(url) as client, pytest.raises(NotAuthenticated, match="banditroute keys create"):
+            client.route()
+        monkeypatch.setenv("BANDITROUTE_API_KEY", f"{reader}\n")
+        with Client(url) as client:
+            assert client.decision(decision.id)["outcomes"][0]["value"] == 1.0
+        with pytest.raises(NotAllowed):
+            asyncio.run(_route(url))
+        for none in ("", "br_wrong"):
+            with Client(url, api_key=none) as client, pytest.raises(NotAuthenticated):
+                client.models()
+            with pytest.raises(NotAuthenticated):
+                asyncio.run(_route(url, api_key=none))
+
+
+def test_who_is_too_fast_hears_when_to_come_back() -> None:
+    store = open_store("memory://")
+    key = KeyStore(store.engine).create("slow", ["route"], requests_per_minute=1)[1]
+    with serving(REQUIRED, store) as address, Client(f"http://{address}", api_key=key) as client:
+        client.route()
+        with pytest.raises(TooManyRequests) as refused:
+            client.route()
+        assert 50 < refused.value.retry_after <= 60
+        with pytest.raises(TooManyRequests) as refused:
+            asyncio.run(_route(f"http://{address}", api_key=key))
+        assert 50 < refused.value.retry_after <= 60
+
+
+@pytest.mark.parametrize("key", ["a b", "a\nX-Evil: 1", "clé", "a\x00"])
+def test_a_key_that_cannot_be_is_refused_at_once(key: str) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(RequestError, match="API key") as refused:
+            kind("http://127.0.0.1:9", api_key=key)
+        assert key not in str(refused.value)
+
+
 class Stranger(http.server.BaseHTTPRequestHandler):
     """Something else that listens where a service was expected."""
 
     def do_GET(self) -> None:
-        """Answers with a web page, or not at all."""
+        """Answers with a web page, or not at all; sends those with a key elsewhere."""
+        if "Authorization" in self.headers:
+            self.send_response(307)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            return
         if self.path.startswith("/v1/state"):
             self.server.may_answer.wait(30)  # type: ignore[attr-defined]
             return
@@ -157,6 +222,18 @@ def test_who_is_no_service_is_told_apart(strange: str) -> None:
             await client.models()
 
     with pytest.raises(Unreachable, match="URL"):
+        asyncio.run(play())
+
+
+def test_a_key_is_not_sent_where_the_answer_points(strange: str) -> None:
+    with Client(strange, api_key="br_mine") as client, pytest.raises(Unreachable, match="307"):
+        client.models()
+
+    async def play() -> None:
+        async with AsyncClient(strange, api_key="br_mine") as client:
+            await client.models()
+
+    with pytest.raises(Unreachable, match="307"):
         asyncio.run(play())
 
 

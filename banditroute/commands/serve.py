@@ -41,28 +41,38 @@ _prior = click.option(
 )
 @_prior
 @click.option(
-    "--insecure", is_flag=True, help="Listen on addresses that others reach; there are no keys yet."
+    "--insecure", is_flag=True, help="Ask for no API keys where others reach it: their network is closed."
 )
 def serve(
     config: Path | None, host: str | None, port: int | None, prior: Path | None, insecure: bool
 ) -> None:
     """Starts the service: routes requests, takes feedback, learns.
 
+    On loopback nobody needs an API key unless [auth] says so; elsewhere everybody does.
+
     SIGTERM or Ctrl-C end it in order; after a crash the next start folds the event log.
     """
     from banditroute.config.load import load
     from banditroute.config.priorfile import with_prior
+    from banditroute.routing.engine import opened_store
     from banditroute.service.app import create_app
     from banditroute.service.run import check_host, listening_socket, run
+    from banditroute.store.keys import KeyStore
 
     loaded = load(config)
     for warning in loaded.warnings:
         click.echo(f"Warning: {warning}", err=True)
     settings = with_prior(loaded.settings, prior)
     host = settings.server.host if host is None else host
-    check_host(host, insecure=insecure)
+    store = opened_store(settings)
+    keys = KeyStore(store.engine)
+    keys_required = check_host(host, keys, insecure=insecure)
+    if settings.auth.required and not keys.held():
+        click.echo(
+            "Warning: [auth] asks for API keys and none holds; see `banditroute keys --help`.", err=True
+        )
     bound = listening_socket(host, settings.server.port if port is None else port)
-    app = create_app(settings, progress=_progress)
+    app = create_app(settings, store, progress=_progress, keys_required=keys_required)
     run(app, bound, lambda where: click.echo(f"banditroute listens on {where}, documented at {where}/docs"))
 
 
@@ -81,7 +91,7 @@ def rebuild(config: Path | None, prior: Path | None, verify: bool, as_json: bool
     from banditroute.config.load import load_settings
     from banditroute.config.priorfile import with_prior
     from banditroute.routing.engine import opened_store
-    from banditroute.routing.follow import save_state
+    from banditroute.routing.follow import resets_in, save_state
     from banditroute.routing.rebuild import rebuild as fold_from_zero
 
     settings = with_prior(load_settings(config), prior)
@@ -89,7 +99,7 @@ def rebuild(config: Path | None, prior: Path | None, verify: bool, as_json: bool
     try:
         rebuilt = fold_from_zero(store, settings, _progress)
         if not verify:
-            save_state(store, settings, rebuilt.state)
+            save_state(store, settings, rebuilt.state, resets_in(store, settings))
     finally:
         store.close()
     click.echo(json.dumps(_as_json(rebuilt)) if as_json else _sentence(rebuilt))

@@ -8,8 +8,10 @@ import msgspec
 from fastapi import FastAPI
 
 from banditroute.reports.findings import SavingsReport
-from banditroute.routing.fields import FeedbackFields, RouteFields
+from banditroute.routing.controls import ControlReply, ControlsReply
+from banditroute.routing.fields import ControlFields, FeedbackFields, RouteFields
 from banditroute.routing.refusals import MAX_FEEDBACK
+from banditroute.service.auth import UNGUARDED
 from banditroute.service.replies import (
     ErrorReply,
     FeedbackReply,
@@ -34,6 +36,9 @@ _DOCUMENTED = (
     ModelsReply,
     StatusReply,
     SavingsReport,
+    ControlFields,
+    ControlReply,
+    ControlsReply,
     ErrorReply,
 )
 
@@ -44,9 +49,8 @@ def reference(kind: type) -> Schema:
 
 
 def answers(reply: type, *refusals: int) -> Schema:
-    """`openapi_extra` of a route: its answer, and the statuses it may refuse with besides 403."""
-    errors = {str(status): _content(ErrorReply, _REFUSALS[status]) for status in sorted((*refusals, 403))}
-    return {"responses": {"200": _content(reply, "Done."), **errors}}
+    """`openapi_extra` of a route: its answer, and the statuses it may refuse with besides the gate's."""
+    return {"responses": {"200": _content(reply, "Done."), **_refused(*refusals)}}
 
 
 def reads(body: Schema, reply: type, *refusals: int) -> Schema:
@@ -72,18 +76,27 @@ IDEMPOTENCY_KEY: Schema = {
 
 _REFUSALS = {
     400: "The body is not JSON.",
-    403: "The request was sent by a web page of another host.",
+    401: "An API key is missing, or is not known.",
+    403: "The API key is not good for this, or the request was sent by a web page of another host.",
     404: "There is no such decision.",
     409: "An idempotency key came before, or comes twice, with another content.",
     413: "The body is too long.",
     422: "The request is refused; the message says which field and what to send instead.",
+    429: "The API key's rate is used up; `Retry-After` says for how many seconds.",
     503: "The event log cannot be read or written; nothing was acknowledged.",
     504: "The event was not folded in within the time allowed.",
 }
 
 
+_KEYS: Schema = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+"""The ways to send an API key; on loopback none is needed unless the configuration says so."""
+
+
 def document(app: FastAPI) -> None:
-    """Adds the schemas of the structs to the app's OpenAPI document."""
+    """Adds the schemas of the structs to the app's OpenAPI document, and what the gate may answer."""
     generate = app.openapi
 
     def openapi() -> Schema:
@@ -93,10 +106,20 @@ def document(app: FastAPI) -> None:
                 _DOCUMENTED, ref_template="#/components/schemas/{name}"
             )
             schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
+            schema["components"]["securitySchemes"] = _KEYS
+            schema["security"] = [{}, *({name: []} for name in _KEYS)]
+            for path, operations in schema["paths"].items():
+                gate = (403,) if path in UNGUARDED else (401, 403, 429)
+                for operation in operations.values():
+                    operation["responses"] |= _refused(*gate)
         assert app.openapi_schema is not None
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _refused(*statuses: int) -> Schema:
+    return {str(status): _content(ErrorReply, _REFUSALS[status]) for status in statuses}
 
 
 def _content(kind: type, description: str) -> Schema:

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import math
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from banditroute.errors import BanditrouteError, NoEligibleModel, RequestError
+from banditroute.errors import (
+    BanditrouteError,
+    NoEligibleModel,
+    NotAuthenticated,
+    RequestError,
+    TooManyRequests,
+)
 from banditroute.routing.wording import cut
 from banditroute.service.replies import ErrorBody, ErrorReply, encode
 from banditroute.types import Exclusion
 
 JSON = "application/json"
 
+Extra = tuple[tuple[bytes, bytes], ...]
+"""Headers that an answer needs besides its type and length."""
 
-def error_reply(error: BanditrouteError) -> tuple[int, bytes]:
-    """Status and body for an error that was raised on purpose."""
+Reply = tuple[int, bytes, Extra]
+"""Status, body and headers of an answer."""
+
+
+def error_reply(error: BanditrouteError) -> Reply:
+    """The answer to an error that was raised on purpose."""
     param = error.param if isinstance(error, RequestError) else None
     excluded = error.excluded if isinstance(error, NoEligibleModel) else ()
-    return error.status, _body(error.status, str(error), error.code, param, excluded)
+    return error.status, _body(error.status, str(error), error.code, param, excluded), _extra(error)
 
 
-def accident_reply() -> tuple[int, bytes]:
-    """Status and body for an error nobody meant; the log holds what it was."""
+def accident_reply() -> Reply:
+    """The answer to an error nobody meant; the log holds what it was."""
     message = "The service failed on this request; its log holds the reason. Please report it."
-    return 500, _body(500, message, "internal_error")
+    return 500, _body(500, message, "internal_error"), ()
 
 
 def install(app: FastAPI) -> None:
@@ -32,8 +46,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(BanditrouteError)
     async def on_purpose(_: Request, error: BanditrouteError) -> Response:
-        status, body = error_reply(error)
-        return Response(body, status, media_type=JSON)
+        status, body, extra = error_reply(error)
+        headers = {name.decode(): value.decode() for name, value in extra}
+        return Response(body, status, headers, media_type=JSON)
 
     @app.exception_handler(RequestValidationError)
     async def invalid_parameter(_: Request, error: RequestValidationError) -> Response:
@@ -56,8 +71,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def by_accident(_: Request, error: Exception) -> Response:
-        status, body = accident_reply()
+        status, body = accident_reply()[:2]
         return Response(body, status, media_type=JSON)
+
+
+def _extra(error: BanditrouteError) -> Extra:
+    if isinstance(error, NotAuthenticated):
+        return ((b"www-authenticate", b'Bearer realm="banditroute"'),)
+    if isinstance(error, TooManyRequests):
+        return ((b"retry-after", b"%d" % math.ceil(error.retry_after)),)
+    return ()
 
 
 def _body(

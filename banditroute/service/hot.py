@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -20,7 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from banditroute.errors import BanditrouteError, RequestError, TooLarge
 from banditroute.router import AsyncRouter
 from banditroute.routing.refusals import read_feedback_body, read_route_body
-from banditroute.service.errors import accident_reply, error_reply
+from banditroute.service.auth import Gate, admit_feedback, entrance
+from banditroute.service.errors import Extra, Reply, accident_reply, error_reply
+from banditroute.service.keyring import Caller
 from banditroute.service.origin import foreign_origin
 from banditroute.service.replies import FeedbackReply, encode, route_reply
 from banditroute.types import Decision, Receipt
@@ -33,14 +35,22 @@ _JSON = (b"content-type", b"application/json")
 _log = logging.getLogger(__name__)
 
 Headers = Iterable[tuple[bytes, bytes]]
-Answer = Callable[[int, bytes], None]
-"""Takes status and body of the answer."""
+
+
+class Answer(Protocol):
+    """Takes status, body and further headers of the answer."""
+
+    def __call__(self, status: int, reply: bytes, extra: Extra = (), /) -> None: ...
+
 
 Begin = Callable[[bytes, Headers, Answer], None]
 """Takes a whole body, its headers, and whom to answer, now or later; never raises."""
 
-Handler = Callable[[bytes, Headers, Answer], None]
-"""The same, but raises what it refuses before it has promised an answer."""
+Handler = Callable[[bytes, Headers, Caller, Answer], None]
+"""The same for a caller who was let in, but raises what it refuses before it has promised an answer."""
+
+MAX_HEAD = 256 * 1024
+"""Bytes of a request besides its body, about; who sends more is refused and left."""
 
 TOO_LARGE = TooLarge(f"The body is longer than {MAX_BODY // 1024**2} MB; send less text, or a shorter list.")
 
@@ -48,31 +58,41 @@ TOO_LARGE = TooLarge(f"The body is longer than {MAX_BODY // 1024**2} MB; send le
 class HotApp(FastAPI):
     """An app whose raw routes are found by method and path, before middleware and routing table.
 
-    They stand in the table too, which documents them and answers other methods with 405.
+    They stand in the table too, which documents them and answers other methods with 405. Nobody gets to
+    either without passing the gate; other routes find who did as `request.state.caller`.
     """
 
-    def __init__(self, **documented: Any) -> None:
+    def __init__(self, gate: Gate, **documented: Any) -> None:
+        self.gate = gate
         self.hot: dict[bytes, Begin] = {}
         self._apps: dict[tuple[str, str], ASGIApp] = {}
         super().__init__(**documented)
 
     def add_hot(self, path: str, handler: Handler, **documented: Any) -> None:
         """Adds a hot `POST` route."""
-        begin = guarded(handler)
+        begin = guarded(handler, self.gate, path)
         app = as_asgi(begin)
         self.router.routes.append(RawRoute(path, app, **documented))
         self.hot[path.encode()] = begin
         self._apps["POST", path] = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes hot requests on directly, everything else through FastAPI; nothing of foreign web pages."""
+        """Passes hot requests on directly, everything else through FastAPI; nothing of foreign web pages,
+        nor of those whom the gate refuses."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
-        elif foreign := foreign_origin(scope["headers"]):
-            await _answer(send, *error_reply(foreign))
-        else:
-            hot = self._apps.get((scope["method"], scope["path"]), super().__call__)
-            await hot(scope, receive, send)
+            return
+        method, path, headers = scope["method"], scope["path"], scope["headers"]
+        hot = self._apps.get((method, path))
+        try:
+            if foreign := foreign_origin(headers):
+                raise foreign
+            if hot is None and (wanted := entrance(method, path)):
+                scope.setdefault("state", {})["caller"] = self.gate.admit(wanted, headers)
+        except BanditrouteError as error:
+            await _answer(send, *error_reply(error))
+            return
+        await (hot or super().__call__)(scope, receive, send)
 
 
 class RawRoute(APIRoute):
@@ -90,22 +110,24 @@ class ClientGone(Exception):
     """The client left before its body was read; nobody is there to be answered."""
 
 
-def guarded(handler: Handler) -> Begin:
-    """The handler with every refusal and defect turned into an answer, also those that come later."""
+def guarded(handler: Handler, gate: Gate, path: str) -> Begin:
+    """The handler of a `POST` behind the gate, with every refusal and defect turned into an answer."""
+    wanted = entrance("POST", path)
+    assert wanted is not None, "only reading is open to everybody"
 
     def begin(body: bytes, headers: Headers, answer: Answer) -> None:
         try:
             if foreign := foreign_origin(headers):
                 raise foreign
-            handler(body, headers, answer)
+            handler(body, headers, gate.admit(wanted, headers), answer)
         except Exception as error:  # noqa: BLE001 (told in the shape of every other error)
             answer(*refused(error))
 
     return begin
 
 
-def refused(error: Exception) -> tuple[int, bytes]:
-    """Status and body for what went wrong; a defect is logged."""
+def refused(error: Exception) -> Reply:
+    """The answer to what went wrong; a defect is logged."""
     if isinstance(error, BanditrouteError):
         return error_reply(error)
     _log.error("A request failed.", exc_info=error)
@@ -123,11 +145,11 @@ def as_asgi(begin: Begin) -> ASGIApp:
             return
         except ClientGone:
             return
-        answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
-        def answer(status: int, reply: bytes) -> None:
+        def answer(status: int, reply: bytes, extra: Extra = ()) -> None:
             if not answered.done():
-                answered.set_result((status, reply))
+                answered.set_result((status, reply, extra))
 
         begin(body, scope["headers"], answer)
         await _answer(send, *await answered)
@@ -138,7 +160,7 @@ def as_asgi(begin: Begin) -> ASGIApp:
 def route_handler(router: AsyncRouter) -> Handler:
     """`POST /v1/route`."""
 
-    def handle(body: bytes, _: Headers, answer: Answer) -> None:
+    def handle(body: bytes, _: Headers, __: Caller, answer: Answer) -> None:
         draft = router.prepare(read_route_body(body))
 
         def decided(decision: Decision | Exception) -> None:
@@ -156,14 +178,17 @@ def route_handler(router: AsyncRouter) -> Handler:
 def feedback_handler(router: AsyncRouter) -> Handler:
     """`POST /v1/feedback`."""
 
-    def handle(body: bytes, headers: Headers, answer: Answer) -> None:
+    def handle(body: bytes, headers: Headers, caller: Caller, answer: Answer) -> None:
         def stored(receipt: Receipt | Exception) -> None:
             if isinstance(receipt, Exception):
                 answer(*refused(receipt))
                 return
             answer(200, encode(FeedbackReply(receipt.accepted, receipt.duplicates, receipt.event_seq)))
 
-        router.submit_report(read_feedback_body(body), _idempotency_key(headers), _safely(stored, answer))
+        items = read_feedback_body(body)
+        admit_feedback(caller, items)
+        key = _idempotency_key(headers)
+        router.submit_report(items, key, _safely(stored, answer), principal=caller.name)
 
     return handle
 
@@ -183,8 +208,8 @@ def _safely(done: Callable[[T], None], answer: Answer) -> Callable[[T], None]:
     return call
 
 
-async def _answer(send: Send, status: int, reply: bytes) -> None:
-    headers = [_JSON, (b"content-length", b"%d" % len(reply))]
+async def _answer(send: Send, status: int, reply: bytes, extra: Extra = ()) -> None:
+    headers = [_JSON, (b"content-length", b"%d" % len(reply)), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": reply})
 

@@ -1,7 +1,7 @@
 """Which requests come from other people's web pages: a browser says so, and they are refused.
 
 A page that somebody visits can make their browser send requests to any address that the browser can
-reach, this service on loopback included. Until there are keys, the `Origin` header tells them apart.
+reach, this service on loopback included, where nobody may need a key. The `Origin` header tells them apart.
 """
 
 from __future__ import annotations

@@ -13,12 +13,20 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from banditroute.service.errors import error_reply
-from banditroute.service.hot import MAX_BODY, TOO_LARGE, Begin, Headers, HotApp
+from banditroute.errors import RequestError
+from banditroute.service.errors import Extra, error_reply
+from banditroute.service.hot import MAX_BODY, MAX_HEAD, TOO_LARGE, Begin, Headers, HotApp
 
 _HEAD = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
 _CLOSING = b"connection: close\r\n"
+
+
+class HeadTooLarge(RequestError):
+    """The headers of a request are longer than is read."""
+
+    code = "headers_too_large"
+    status = 431
 
 
 class _Unheard:
@@ -58,12 +66,12 @@ class Exchange:
             self.more_body = False
             self._begin(bytes(self.body), self._headers, self.answer)
 
-    def answer(self, status: int, reply: bytes) -> None:
+    def answer(self, status: int, reply: bytes, extra: Extra = ()) -> None:
         """Sends the answer, once; a second one, or one to a client that left, goes nowhere."""
         if self.disconnected or self.response_complete:
             return
         self.response_complete = True
-        self._protocol.send(status, reply, self.keep_alive)
+        self._protocol.send(status, reply, extra, self.keep_alive)
 
 
 class HotProtocol(HttpToolsProtocol):
@@ -74,6 +82,16 @@ class HotProtocol(HttpToolsProtocol):
         plain = not (self.config.access_log or self.root_path or self.limit_concurrency)
         self._hot = self.app.hot if plain and isinstance(self.app, HotApp) else {}
         self._dated: tuple[object, bytes] = (None, b"")
+        self._apart = 0
+        """Bytes of the current request that are no body."""
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on. A head without end would fill the memory before anybody is asked for a key, and the
+        parser takes longer with every byte of a header."""
+        self._apart += len(data)
+        super().data_received(data)
+        if self._apart > MAX_HEAD and not self.transport.is_closing():
+            self._leave()
 
     def on_message_begin(self) -> None:
         """A request begins. Its scope is made once it is known not to be hot."""
@@ -100,6 +118,7 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
+        self._apart -= len(body)
         cycle: object = self.cycle
         if type(cycle) is Exchange:
             cycle.receive(body)
@@ -108,20 +127,18 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        self._apart = 0
         cycle: object = self.cycle
         if type(cycle) is Exchange:
             cycle.begin()
         else:
             super().on_message_complete()
 
-    def send(self, status: int, reply: bytes, keep_alive: bool) -> None:
+    def send(self, status: int, reply: bytes, extra: Extra, keep_alive: bool) -> None:
         """Writes an answer as one packet."""
         if self.transport.is_closing():
             return
-        closing = b"" if keep_alive else _CLOSING
-        self.transport.write(
-            b"".join((_HEAD[status], self._default_head(), closing, _JSON % len(reply), reply))
-        )
+        self.transport.write(self._packet(status, reply, extra, keep_alive=keep_alive))
         if not keep_alive:
             self.transport.close()
         self.on_response_complete()
@@ -142,6 +159,20 @@ class HotProtocol(HttpToolsProtocol):
         if not self._last():
             super().send_400_response(msg)
 
+    def _leave(self) -> None:
+        """Refuses a head that does not end, unless what came before it still waits for its answer."""
+        if self.cycle is None or self.cycle.response_complete:
+            refusal = HeadTooLarge(f"The headers are longer than {MAX_HEAD // 1024} KB; send shorter ones.")
+            status, reply, extra = error_reply(refusal)
+            self.transport.write(self._packet(status, reply, extra, keep_alive=False))
+        self.transport.close()
+
+    def _packet(self, status: int, reply: bytes, extra: Extra, *, keep_alive: bool) -> bytes:
+        rest = b"" if keep_alive else _CLOSING
+        if extra:
+            rest += _lines(extra)
+        return b"".join((_HEAD[status], self._default_head(), rest, _JSON % len(reply), reply))
+
     def _last(self) -> bool:
         """Makes the request that is open the last one of its connection; whether there is one."""
         if self.cycle is None or self.cycle.response_complete:
@@ -161,5 +192,9 @@ class HotProtocol(HttpToolsProtocol):
         """The server's own headers, such as the date; uvicorn makes the list anew every second."""
         headers = self.server_state.default_headers
         if self._dated[0] is not headers:
-            self._dated = headers, b"".join(b"%b: %b\r\n" % header for header in headers)
+            self._dated = headers, _lines(headers)
         return self._dated[1]
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from banditroute.errors import BanditrouteError
 from banditroute.service.protocol import HotProtocol
+from banditroute.store.keys import KeyStore
 
 
 class CannotListen(BanditrouteError):
@@ -21,13 +22,19 @@ class CannotListen(BanditrouteError):
     code = "cannot_listen"
 
 
-def check_host(host: str, *, insecure: bool) -> None:
-    """Refuses addresses that others can reach, until there are keys to tell callers apart."""
-    if not (insecure or _is_loopback(host)):
+def check_host(host: str, keys: KeyStore, *, insecure: bool) -> bool:
+    """Whether everybody needs a key at an address: wherever others can reach it, unless it is `insecure`.
+
+    Raises CannotListen where keys are needed and none holds.
+    """
+    needed = not (insecure or _is_loopback(host))
+    if needed and not keys.held():
         raise CannotListen(
-            f"The service has no keys yet, so anybody who reaches {host} could use it; "
-            "listen on 127.0.0.1, or add --insecure if the network itself is closed."
+            f"Whoever reaches {host} could use the service, and no API key tells them apart yet; make one "
+            "with `banditroute keys create NAME --scope route --scope feedback`, listen on 127.0.0.1, or add "
+            "--insecure if the network itself is closed."
         )
+    return needed
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -1,0 +1,135 @@
+"""Who may do what: the key that a request carries, and the scope that opens what it asks for.
+
+A key comes as `Authorization: Bearer KEY`, as for OpenAI, or as `x-api-key: KEY`. On loopback none is
+needed unless the configuration says so; one that is sent is checked all the same, for its name goes on
+every outcome that it reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from banditroute.errors import NotAllowed, NotAuthenticated
+from banditroute.routing.fields import FeedbackFields
+from banditroute.routing.wording import cut
+from banditroute.service.keyring import Caller, Keyring
+from banditroute.store.keys import PREFIX
+from banditroute.store.scopes import SCOPES, SOURCES
+
+UNGUARDED = frozenset({"/healthz", "/readyz"})
+"""What those may ask who watch the process and hold no key."""
+
+READING = frozenset({"read", "admin"})
+"""The scopes that open every GET."""
+
+OPENED_BY = {
+    ("POST", "/v1/route"): frozenset({"route"}),
+    ("POST", "/v1/feedback"): frozenset({"feedback", "judge"}),
+    ("POST", "/v1/controls"): frozenset({"admin"}),
+}
+"""Method and path -> the scopes that open it, besides what is only read. Any other place is for `admin`."""
+
+ANYBODY = Caller(
+    "", frozenset(SCOPES), frozenset(source for spoken in SOURCES.values() for source in spoken), None
+)
+"""Who needs no key and sends none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What a request asks for, in words, and the scopes that open it."""
+
+    place: str
+    scopes: frozenset[str]
+
+
+def entrance(method: str, path: str) -> Entrance | None:
+    """What a method and path need; None where nobody is asked for a key. A route that is added is closed to
+    all but `admin` until somebody opens it."""
+    if method in ("GET", "HEAD"):
+        scopes = None if path in UNGUARDED else READING
+    else:
+        scopes = OPENED_BY.get((method, path), frozenset({"admin"}))
+    return None if scopes is None else Entrance(cut(f"{method} {path}"), scopes)
+
+
+class Gate:
+    """Lets callers in, or raises why not. `required` says whether everybody needs a key."""
+
+    def __init__(self, keyring: Keyring, *, required: bool) -> None:
+        self.keyring = keyring
+        self.required = required
+
+    def admit(self, wanted: Entrance, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
+        """The caller behind a request.
+
+        Raises NotAuthenticated without a key where one is needed, and for one that is unknown or revoked;
+        TooManyRequests beyond the key's rate; NotAllowed where no scope of the key opens what it asks for.
+        """
+        sent = _credential(headers)
+        if sent is None and not self.required:
+            return ANYBODY
+        if sent is None:
+            raise NotAuthenticated(
+                "This service asks for an API key; send one as `Authorization: Bearer KEY` (whoever runs the "
+                "service makes it with `banditroute keys create`)."
+            )
+        caller = self.keyring.find(sent)
+        if caller is None:
+            return self._stranger(sent)
+        if caller.bucket is not None:
+            caller.bucket.take()
+        if caller.scopes.isdisjoint(wanted.scopes):
+            raise NotAllowed(
+                f"{wanted.place} needs a key with the scope {_either(wanted.scopes)}, and that of "
+                f"`{cut(caller.name)}` has {', '.join(sorted(caller.scopes))}; use another key, or make one "
+                "with `banditroute keys create`."
+            )
+        return caller
+
+    def _stranger(self, sent: bytes) -> Caller:
+        """Whoever sends what is no key here. An OpenAI client has to send some key: it is nobody's business
+        where none is needed, none was ever made, and it does not look like one of this service."""
+        if not (self.required or self.keyring.used or sent.startswith(PREFIX.encode())):
+            return ANYBODY
+        raise NotAuthenticated(
+            "The API key is not known here, or was revoked; send one that holds as `Authorization: Bearer "
+            "KEY`. One that was made just now holds within a second."
+        )
+
+
+def admit_feedback(caller: Caller, items: Sequence[FeedbackFields]) -> None:
+    """Refuses feedback in the name of a source that the caller's key may not claim, and counts a list as
+    so many requests as it holds objects."""
+    if caller.bucket is not None:
+        caller.bucket.owe(len(items) - 1)
+    for item in items:
+        source = item.source or "user"
+        if source not in caller.sources:
+            raise NotAllowed(
+                f"The key of `{cut(caller.name)}` may not speak as source `{source}`; it may claim "
+                f"{', '.join(sorted(caller.sources))}.",
+                param="source",
+            )
+
+
+def _credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """The key that a request carries, as it came; None without one."""
+    found: bytes | None = None
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, rest = value.strip().partition(b" ")
+            sent = rest.strip() if scheme.lower() == b"bearer" else value
+        elif name == b"x-api-key":
+            sent = value.strip()
+        else:
+            continue
+        if found is not None and sent != found:
+            raise NotAuthenticated("The request carries two API keys that differ; send one of them.")
+        found = sent
+    return found
+
+
+def _either(scopes: Iterable[str]) -> str:
+    return " or ".join(sorted(scopes))
