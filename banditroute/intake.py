@@ -181,6 +181,11 @@ def texts(fields: RouteFields | FeedbackFields) -> dict[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
+def answer(fields: FeedbackFields) -> dict[str, str]:
+    """Of the prose of feedback, what a judge reads: the answer, and the messages that it answers."""
+    return {kind: text for kind, text in texts(fields).items() if kind in ("response", "messages")}
+
+
 RETRACTABLE: dict[str, Factor] = {
     "quality": "quality",
     "usd": "usd",

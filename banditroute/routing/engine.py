@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,10 +12,13 @@ from banditroute import intake
 from banditroute.config.settings import Settings
 from banditroute.core.decide import Request, State
 from banditroute.errors import NoEligibleModel, RequestError, UnknownDecision
+from banditroute.routing.alerts import Alerts, alarms_of
 from banditroute.routing.choose import Chooser, Draft
 from banditroute.routing.fields import FeedbackFields, RouteFields
 from banditroute.routing.follow import Follower, Progress
 from banditroute.routing.identity import Identities
+from banditroute.routing.judging import Judging
+from banditroute.routing.redaction import Redactor
 from banditroute.routing.wording import quoted
 from banditroute.store import Entry, Receipt, Record, Store, open_store
 from banditroute.store.acknowledgement import Acknowledgement
@@ -33,8 +36,12 @@ class Engine:
         self._reader = intake.RequestReader(settings)
         self._chooser = Chooser(settings)
         self._keeps_texts = settings.store.prompts
+        self._redact = Redactor(settings.judge)
         self.store = opened_store(settings) if store is None else store
         self.follower = Follower(self.store, settings, progress=progress)
+        self._judging = Judging(settings, self.store) if settings.judge.model else None
+        self.alerts = Alerts(self.store.controls, settings.alerts, lambda: alarms_of(self.follower.state))
+        self.alerts.start()
 
     @property
     def state(self) -> State:
@@ -58,6 +65,7 @@ class Engine:
             attempt,
             mode=self._chooser.mode.name,
             params=self._chooser.params(read.context),
+            sampling=None if self._judging is None or read.dry_run else self._judging.sampling(read.context),
         )
         texts = intake.texts(fields) if self._keeps_texts else {}
         return Draft(request, read.policy, read.dry_run, read.ignored_features, texts)
@@ -68,8 +76,11 @@ class Engine:
 
     def append(self, made: Sequence[tuple[Draft, Decision]]) -> Acknowledgement[None]:
         """Makes decisions durable."""
-        texts = {decision.id: draft.texts for draft, decision in made if draft.texts}
-        durable = self.store.append_decisions([decision for _, decision in made], texts=texts or None)
+        decisions = [decision for _, decision in made]
+        if self._judging is not None:
+            self._judging.decided(decisions)
+        texts = {decision.id: kept for draft, decision in made if (kept := self._texts(draft, decision))}
+        durable = self.store.append_decisions(decisions, texts=texts or None)
         durable.add_done_callback(self.follower.written)
         return durable
 
@@ -102,17 +113,36 @@ class Engine:
     def close(self) -> None:
         """Folds what is left, saves a snapshot and closes the log."""
         try:
+            if self._judging is not None:
+                self._judging.close()
             self.follower.close()
+            self.alerts.close()
         finally:
             self.store.close()
 
+    def _texts(self, draft: Draft, decision: Decision) -> Mapping[str, str]:
+        """What is kept of a request's prose: all of it where the store keeps prompts, else that of the
+        decisions that a judge was given."""
+        texts = draft.texts
+        if decision.wants_response and draft.request.context.text:
+            texts = {**texts, "prompt": draft.request.context.text}
+        return self._redact(texts) if texts else texts
+
     def _entry(self, item: FeedbackFields, at: float, principal: str) -> Entry:
         key = item.idempotency_key
+        decision_id = intake.decision_id(item)
+        texts: Mapping[str, Mapping[str, str]] = {}
+        answers: Mapping[str, Mapping[str, str]] = {}
+        if self._keeps_texts:
+            texts = {decision_id: self._redact(intake.texts(item))}
+        elif self._judging is not None and (item.response or item.messages):
+            answers = {decision_id: self._redact(intake.answer(item))}
         return Entry(
             intake.outcomes(item, at=at, principal=principal),
-            {intake.decision_id(item): intake.texts(item)} if self._keeps_texts else {},
+            texts,
             key,
             None if key is None else _digest([item]),
+            answers,
         )
 
     def _reported(self, done: Acknowledgement[Receipt]) -> None:

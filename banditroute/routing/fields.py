@@ -123,3 +123,17 @@ class FeedbackFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     messages: list[Message] | None = None
     idempotency_key: Name | None = None
     retract: Retractions | None = None
+
+
+ControlWord = Literal["reset", "acknowledge"]
+LearnedFactor = Literal["quality", "output_tokens", "usd", "seconds", "ttft_seconds"]
+
+
+class ControlFields(Struct, frozen=True, forbid_unknown_fields=True):
+    """`reset`: the outcomes of the model `subject`, of one `factor` or of all, count from now on only; those
+    of decisions made before do not, whenever they come. `acknowledge`: the alarm or the guardrail's class
+    `subject` was seen to."""
+
+    kind: ControlWord
+    subject: Name
+    factor: LearnedFactor | None = None

@@ -10,8 +10,11 @@ import msgspec
 
 from banditroute.errors import InvalidJson, RequestError
 from banditroute.routing.fields import (
+    ControlFields,
+    ControlWord,
     FeedbackFields,
     FeedbackSource,
+    LearnedFactor,
     LimitFields,
     Retractable,
     RouteFields,
@@ -22,11 +25,13 @@ from banditroute.routing.wording import LONGEST, cut, suggestion
 MAX_FEEDBACK = 10_000
 """How many objects one feedback list may hold."""
 
-Fields = TypeVar("Fields", RouteFields, FeedbackFields)
-Kind = type[RouteFields] | type[FeedbackFields]
+Fields = TypeVar("Fields", RouteFields, FeedbackFields, ControlFields)
+Kind = type[RouteFields] | type[FeedbackFields] | type[ControlFields]
 
 _ROUTE_BODY = 'a JSON object such as {"request_class": "code"}'
 _FEEDBACK_BODY = 'a JSON object such as {"decision_id": "…", "quality": 0.9}, or a list of them'
+
+_CONTROL_BODY = 'a JSON object such as {"kind": "reset", "subject": "gpt-4o"}'
 
 _MOST_NAMES = 5
 """How many unknown fields are named; the rest are counted."""
@@ -52,6 +57,14 @@ def read_feedback_body(body: bytes) -> list[FeedbackFields]:
     except _UNREADABLE as error:
         raise _refused_body(error, body, FeedbackFields, _FEEDBACK_BODY) from None
     return checked_list(fields) if isinstance(fields, list) else [fields]
+
+
+def read_control_body(body: bytes) -> ControlFields:
+    """The fields of a control event's JSON body."""
+    try:
+        return msgspec.json.decode(body, type=ControlFields)
+    except _UNREADABLE as error:
+        raise _refused_body(error, body, ControlFields, _CONTROL_BODY) from None
 
 
 def checked_list(items: list[FeedbackFields]) -> list[FeedbackFields]:
@@ -108,7 +121,7 @@ def _refused_body(error: Exception, body: bytes, kind: Kind, wanted: str) -> Req
         if re.search(rb"[:,\[]\s*[-+]?(NaN|Infinity)\b", body) or "out of range" in str(broken):
             return InvalidJson("The body holds a number that is not finite; send finite numbers.")
         return InvalidJson(f"The body is not valid JSON ({broken}); send {wanted}.")
-    if not isinstance(raw, dict | list) or (isinstance(raw, list) and kind is RouteFields):
+    if not isinstance(raw, dict | list) or (isinstance(raw, list) and kind is not FeedbackFields):
         return RequestError(f"The body is {_shown(raw)}; send {wanted}.")
     return refusal(error, raw, kind)
 
@@ -129,6 +142,8 @@ def _strangers(item: object, known: tuple[str, ...], prefix: str) -> Iterator[tu
         yield from ((f"{prefix}{name}", known) for name in item if name not in known)
 
 
+_CONTROL_WORDS = {"kind": ControlWord, "factor": LearnedFactor}
+
 _TYPES = {
     "float": "a number",
     "int": "a whole number",
@@ -146,6 +161,8 @@ def _wanted(complaint: str, field: str) -> str:
         return 'a number from 0 to 1, true, false, "up" or "down"'
     if field == "source":
         return f"one of {', '.join(get_args(FeedbackSource))}"
+    if field in _CONTROL_WORDS:
+        return f"one of {', '.join(get_args(_CONTROL_WORDS[field]))}"
     if field == "retract" and not complaint.startswith("Expected `array"):
         return f"one of {', '.join(get_args(Retractable))}"
     expected = re.match(r"Expected `([^`]*)`(?: (?:of length )?(>=|<=) (\S+))?", complaint)

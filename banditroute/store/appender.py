@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Dialect, Engine, Select, Table, bindparam, de
 from sqlalchemy.exc import SQLAlchemyError
 
 from banditroute.errors import RequestError
-from banditroute.store import tables
+from banditroute.store import answered, tables
 from banditroute.store.base import Snapshot, Texts
 from banditroute.store.codec import encode
 from banditroute.store.driver import execute
@@ -207,6 +207,7 @@ class Appender:
             connection.execute(insert(tables.idempotency), keys)
         for settled in news:
             _keep_texts(connection, settled.texts)
+        answered.keep(connection, [one for settled in news for one in settled.answered])
         return iter(answers)
 
 
@@ -224,6 +225,8 @@ def _ledger(connection: Connection, submissions: Sequence[Submission]) -> Ledger
     for keys in _chunks(set().union(*(s.keys for s in submissions))):
         for principal, key, digest, event_seq in connection.execute(_of_key, {"keys": keys}):
             ledger.keys[principal, key] = (digest, event_seq)
+    for ids in _chunks(set().union(*(s.responses() for s in submissions))):
+        ledger.asked |= answered.asked_for(connection, ids)
     return ledger
 
 

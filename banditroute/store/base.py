@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from banditroute.store.acknowledgement import Acknowledgement
+from banditroute.store.controls import Controls
 from banditroute.types import Decision, Occasion, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 Texts = Mapping[str, Mapping[str, str]]
 """Texts to be kept beside decisions: by decision, then kind (`prompt`, `response`, …)."""
@@ -22,12 +26,26 @@ Texts = Mapping[str, Mapping[str, str]]
 
 class Entry(Struct, frozen=True):
     """One part of a list: outcomes and texts, perhaps under an idempotency key of their own. `digest`
-    tells its content from another one under the same key; by default it is made of the content."""
+    tells its content from another one under the same key; by default it is made of the content.
+
+    `answers` are texts that are kept only of decisions that asked for them (`Decision.wants_response`).
+    """
 
     outcomes: Sequence[Outcome]
     texts: Texts = {}
     idempotency_key: str | None = None
     digest: str | None = None
+    answers: Texts = {}
+
+
+class Answered(Struct, frozen=True):
+    """A decision that asked for its answer and got it, so that a judge can score it: sampled with which
+    probability, and for which reason (`base`, the uniform audit, or `value`); made at which time."""
+
+    decision_id: str
+    sampled: float
+    reason: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,17 @@ class Store(Protocol):
     duplicate and is not stored, another one is a revision, None takes the fact back.
     """
 
+    @property
+    def engine(self) -> Engine:
+        """The database behind the log, for the tables that are kept beside the events (keys, jobs, controls);
+        for a log in memory one of its own, made when it is first asked for."""
+        ...
+
+    @property
+    def controls(self) -> Controls:
+        """What operators did and were told: events beside those of decisions."""
+        ...
+
     def append_decisions(
         self, decisions: Sequence[Decision], *, texts: Texts | None = None
     ) -> Acknowledgement[None]:
@@ -126,6 +155,18 @@ class Store(Protocol):
         """The texts kept for a decision, by kind; the last one of each kind."""
         ...
 
+    def answered(self, limit: int = 1_000) -> list[Answered]:
+        """Decisions whose answer came since they were last taken over, oldest decision first."""
+        ...
+
+    def taken_over(self, decision_ids: Sequence[str]) -> None:
+        """Says that what `answered` told of these decisions is in other hands."""
+        ...
+
+    def forget_texts(self, before: float, limit: int = 1_000) -> int:
+        """Deletes the texts of at most `limit` decisions made before a time, and says of how many."""
+        ...
+
     def changes(self, after_seq: int, limit: int = 10_000) -> Changes:
         """Every decision with an outcome in `after_seq < seq <= upto`, each with all its outcomes up
         to `upto`, in order of their first new one. A page covers at most `limit` new outcomes; after
@@ -143,6 +184,10 @@ class Store(Protocol):
 
     def counts(self) -> dict[str, int]:
         """How many `decisions` and `outcomes` there are."""
+        ...
+
+    def pending(self, limit: int = 10_000) -> int:
+        """How many of the last `limit` decisions nothing was told of yet."""
         ...
 
     def save_snapshot(self, snapshot: Snapshot) -> Acknowledgement[None]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from banditroute.errors import StoreError
+from banditroute.store.base import Answered
 from banditroute.types import Decision, Occasion
 
 T = TypeVar("T")
@@ -55,6 +56,32 @@ def decode(body: str) -> Decision:
 def decode_occasion(body: str) -> Occasion:
     """What learning reads of the decision of a document."""
     return _read(_occasions, body)
+
+
+class _Asked(msgspec.Struct):
+    """What a document says about judging."""
+
+    id: str
+    at: float
+    wants_response: bool = False
+    judge_propensity: float = 0.0
+    audit: bool = False
+
+
+_asked = msgspec.json.Decoder(_Asked)
+
+
+def decode_asked(body: str) -> Answered | None:
+    """What a judge has to know of the decision of a document, None where none shall score it."""
+    return asked(_read(_asked, body))
+
+
+def asked(decision: Decision | _Asked) -> Answered | None:
+    """The same of a decision."""
+    if not decision.wants_response:
+        return None
+    reason = "base" if decision.audit else "value"
+    return Answered(decision.id, decision.judge_propensity, reason, decision.at)
 
 
 def _read(decoder: msgspec.json.Decoder[T], body: str) -> T:

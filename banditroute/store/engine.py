@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     DataError,
@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from banditroute.config.address import log_file
 from banditroute.config.checks import Refused
 from banditroute.errors import StoreError
-from banditroute.store.tables import HEAD
+from banditroute.store.tables import HEAD, metadata
 
 BUSY_SECONDS = 5.0
 """How long a write waits for another process that is writing."""
@@ -50,6 +50,22 @@ def open_engine(url: str, base: Path | None) -> Engine:
     except BaseException:
         engine.dispose()
         raise
+    return engine
+
+
+def memory_engine() -> Engine:
+    """An engine with the newest tables in memory, gone with it: for what is kept beside the events of a
+    log in memory. Its one connection is lent to one caller at a time, since the tables live in it."""
+    engine = create_engine(
+        "sqlite://",
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    metadata.create_all(engine)
     return engine
 
 

@@ -14,11 +14,14 @@ import msgspec
 from msgspec import Struct
 
 from banditroute.errors import Conflict, RequestError, UnknownDecision
-from banditroute.store.base import Entry, Texts
+from banditroute.store.base import Answered, Entry, Texts
 from banditroute.types import Outcome, Receipt
 
 Fact = tuple[str, str, str, str]
 """Decision, factor, source and rater: of each, one value stands."""
+
+RESPONSE = "response"
+"""The kind of text that an answer is."""
 
 Key = tuple[str, str]
 """Principal and idempotency key."""
@@ -39,24 +42,37 @@ class Submission(Struct, frozen=True):
         """The ids of all decisions it speaks of."""
         spoken = {outcome.decision_id for entry in self.entries for outcome in entry.outcomes}
         for entry in self.entries:
-            spoken.update(entry.texts)
+            spoken.update(entry.texts, entry.answers)
         return spoken
+
+    def responses(self) -> set[str]:
+        """The ids of the decisions whose answer it holds."""
+        return {
+            decision_id
+            for entry in self.entries
+            for texts in (entry.texts, entry.answers)
+            for decision_id, kinds in texts.items()
+            if RESPONSE in kinds
+        }
 
 
 class Settled(Struct, frozen=True):
     """What is to be stored of a submission, and what its sender is told. `keys` are the idempotency
-    keys that were not seen before, each with its digest and last event."""
+    keys that were not seen before, each with its digest and last event; `answered` are the decisions that
+    asked for the answers in it."""
 
     receipt: Receipt
     outcomes: tuple[Outcome, ...]
     texts: Texts
     keys: Mapping[Key, tuple[str, int]]
+    answered: tuple[Answered, ...] = ()
 
 
 @dataclass(slots=True)
 class Ledger:
     """What must be known to settle lists: the decisions made, the values (and their `seq`) that
-    stand, the digest and last event of each idempotency key, and the last event of all.
+    stand, the digest and last event of each idempotency key, those of the decisions that asked for their
+    answer, and the last event of all.
 
     Settling moves it on, so that a later list meets what an earlier one said. A refused list
     leaves it as it was.
@@ -65,6 +81,7 @@ class Ledger:
     decisions: set[str] = field(default_factory=set)
     standing: dict[Fact, tuple[float | None, int]] = field(default_factory=dict)
     keys: dict[Key, tuple[str, int]] = field(default_factory=dict)
+    asked: dict[str, Answered] = field(default_factory=dict)
     seq: int = 0
 
     def settle(self, submission: Submission) -> Settled:
@@ -88,11 +105,19 @@ class Ledger:
             last = max(last, event_seq)
             for decision_id, kinds in entry.texts.items():
                 texts.setdefault(decision_id, {}).update(kinds)
+            for decision_id, kinds in entry.answers.items():
+                if decision_id in self.asked:
+                    texts.setdefault(decision_id, {}).update(kinds)
             if key is not None:
                 self.keys[principal, key] = fresh[principal, key] = (submission.keys[key], event_seq)
         if whole is not None:
             self.keys[principal, whole] = fresh[principal, whole] = (submission.keys[whole], last)
-        return Settled(Receipt(len(kept), count - len(kept), last), tuple(kept), texts, fresh)
+        answered = tuple(
+            self.asked[decision_id]
+            for decision_id, kinds in texts.items()
+            if RESPONSE in kinds and decision_id in self.asked
+        )
+        return Settled(Receipt(len(kept), count - len(kept), last), tuple(kept), texts, fresh, answered)
 
     def _check(self, submission: Submission) -> None:
         for key, digest in submission.keys.items():
@@ -156,7 +181,8 @@ def submit(
 def _copied(entry: Entry) -> Entry:
     """The entry as it is now: it waits to be settled, and its sender goes on."""
     texts = {decision_id: dict(kinds) for decision_id, kinds in entry.texts.items()} if entry.texts else {}
-    return Entry(tuple(entry.outcomes), texts, entry.idempotency_key, entry.digest)
+    answers = {decision_id: dict(kinds) for decision_id, kinds in entry.answers.items()}
+    return Entry(tuple(entry.outcomes), texts, entry.idempotency_key, entry.digest, answers)
 
 
 def _digest(entries: Sequence[Entry], principal: str) -> str:
@@ -166,7 +192,7 @@ def _digest(entries: Sequence[Entry], principal: str) -> str:
         for entry in entries
         for o in entry.outcomes
     ]
-    texts = [entry.texts for entry in entries if entry.texts]
+    texts = [texts for entry in entries for texts in (entry.texts, entry.answers) if texts]
     return hashlib.sha256(msgspec.json.encode((told, texts, principal))).hexdigest()
 
 

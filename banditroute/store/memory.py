@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import islice
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store.acknowledgement import Acknowledgement, settled
-from banditroute.store.base import Changes, Decided, Entry, Record, Snapshot, Texts, Told
-from banditroute.store.codec import decode, encode
+from banditroute.store.base import Answered, Changes, Decided, Entry, Record, Snapshot, Texts, Told
+from banditroute.store.codec import asked, decode, encode
+from banditroute.store.controls import Controls, MemoryControls
 from banditroute.store.ledger import Ledger, submit
 from banditroute.types import Decision, Occasion, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 T = TypeVar("T")
 
@@ -29,7 +33,20 @@ class MemoryStore:
         self._outcomes: list[Outcome] = []
         self._of_decision: dict[str, list[Outcome]] = {}
         self._texts: dict[str, dict[str, str]] = {}
+        self._answered: dict[str, Answered] = {}
         self._snapshot: Snapshot | None = None
+        self._engine: Engine | None = None
+        self.controls: Controls = MemoryControls()
+
+    @property
+    def engine(self) -> Engine:
+        with self._lock:
+            self._check_open()
+            if self._engine is None:
+                from banditroute.store.engine import memory_engine  # not before somebody asks
+
+                self._engine = memory_engine()
+            return self._engine
 
     def append_decisions(
         self, decisions: Sequence[Decision], *, texts: Texts | None = None
@@ -43,6 +60,8 @@ class MemoryStore:
                 self._ledger.decisions.add(decision_id)
                 self._of_decision[decision_id] = []
                 self._texts[decision_id] = dict((texts or {}).get(decision_id, {}))
+                if (wish := asked(decision)) is not None:
+                    self._ledger.asked[decision_id] = wish
 
         return self._alone(append)
 
@@ -73,6 +92,7 @@ class MemoryStore:
                 self._of_decision[outcome.decision_id].append(outcome)
             for decision_id, kinds in settled.texts.items():
                 self._texts[decision_id].update(kinds)
+            self._answered.update((one.decision_id, one) for one in settled.answered)
             return settled.receipt
 
         return self._alone(append)
@@ -87,6 +107,26 @@ class MemoryStore:
         with self._lock:
             self._check_open()
             return dict(self._texts.get(decision_id, {}))
+
+    def answered(self, limit: int = 1_000) -> list[Answered]:
+        with self._lock:
+            self._check_open()
+            return [self._answered[decision_id] for decision_id in sorted(self._answered)[:limit]]
+
+    def taken_over(self, decision_ids: Sequence[str]) -> None:
+        with self._lock:
+            self._check_open()
+            for decision_id in decision_ids:
+                self._answered.pop(decision_id, None)
+
+    def forget_texts(self, before: float, limit: int = 1_000) -> int:
+        with self._lock:
+            self._check_open()
+            old = [key for key, texts in self._texts.items() if texts and self._decisions[key].at < before]
+            for decision_id in old[:limit]:
+                self._texts[decision_id] = {}
+                self._answered.pop(decision_id, None)
+            return len(old[:limit])
 
     def changes(self, after_seq: int, limit: int = 10_000) -> Changes:
         with self._lock:
@@ -115,6 +155,12 @@ class MemoryStore:
             self._check_open()
             return {"decisions": len(self._decisions), "outcomes": len(self._outcomes)}
 
+    def pending(self, limit: int = 10_000) -> int:
+        with self._lock:
+            self._check_open()
+            newest = islice(reversed(self._decisions), limit)
+            return sum(1 for decision_id in newest if not self._of_decision[decision_id])
+
     def save_snapshot(self, snapshot: Snapshot) -> Acknowledgement[None]:
         def save() -> None:
             self._snapshot = snapshot
@@ -129,6 +175,8 @@ class MemoryStore:
     def close(self) -> None:
         with self._lock:
             self._closed = True
+            if self._engine is not None:
+                self._engine.dispose()
 
     def _as_of(self, decision_id: str, upto: int) -> Record:
         outcomes = tuple(o for o in self._of_decision[decision_id] if o.seq <= upto)
@@ -150,5 +198,7 @@ class MemoryStore:
 
 def _told(record: Record) -> Told:
     d = record.decision
-    occasion = Occasion(d.id, d.at, d.context, d.model, d.kind, d.attempt, d.propensity, d.candidates)
+    occasion = Occasion(
+        d.id, d.at, d.context, d.model, d.kind, d.attempt, d.propensity, d.candidates, d.parameters
+    )
     return Told(occasion, record.outcomes)

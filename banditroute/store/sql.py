@@ -9,13 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
 from banditroute.errors import BanditrouteError, StoreError
-from banditroute.store import tables
+from banditroute.store import answered, tables
 from banditroute.store.acknowledgement import Acknowledgement, settled
 from banditroute.store.appender import Appender, Item, new_decisions
-from banditroute.store.base import Changes, Decided, Entry, Record, Snapshot, Texts, Told
+from banditroute.store.base import Answered, Changes, Decided, Entry, Record, Snapshot, Texts, Told
 from banditroute.store.codec import decode, decode_occasion
-from banditroute.store.engine import failures
+from banditroute.store.controls import Controls
+from banditroute.store.engine import WRITES, failures
 from banditroute.store.ledger import submit
+from banditroute.store.sql_controls import SqlControls
 from banditroute.store.writer import CLOSED, GroupWriter
 from banditroute.types import Decision, Outcome, Receipt
 
@@ -55,6 +57,10 @@ _decided_prompts = select(tables.texts.c.decision_id, tables.texts.c.body).where
     tables.texts.c.decision_id.in_(_in_span), tables.texts.c.kind == "prompt"
 )
 
+_newest = select(_d.id).order_by(_d.seq.desc()).limit(bindparam("limit")).subquery()
+_told = select(_o.decision_id).where(_o.decision_id == _newest.c.id)
+_pending = select(func.count()).select_from(_newest).where(~_told.exists())
+
 _last_seq = select(func.coalesce(func.max(_o.seq), 0))
 _counts = select(
     select(func.count()).select_from(tables.decisions).scalar_subquery(),
@@ -70,8 +76,17 @@ class SqlStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._closed = False
+        self._controls = SqlControls(engine)
         self._appender = Appender(engine)
         self._writer: GroupWriter[Item] = GroupWriter(self._appender.write)
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @property
+    def controls(self) -> Controls:
+        return self._controls
 
     def append_decisions(
         self, decisions: Sequence[Decision], *, texts: Texts | None = None
@@ -119,6 +134,22 @@ class SqlStore:
             rows = connection.execute(_texts_of_decision, {"id": decision_id})
             return {row.kind: row.body for row in rows}
 
+    def answered(self, limit: int = 1_000) -> list[Answered]:
+        with self._reading() as connection:
+            return answered.waiting(connection, limit)
+
+    def taken_over(self, decision_ids: Sequence[str]) -> None:
+        with self._writing() as connection:
+            answered.drop(connection, decision_ids)
+
+    def forget_texts(self, before: float, limit: int = 1_000) -> int:
+        with self._reading() as connection:
+            old = answered.with_texts_before(connection, before, limit)
+        if old:
+            with self._writing() as connection:
+                answered.forget(connection, old)
+        return len(old)
+
     def changes(self, after_seq: int, limit: int = 10_000) -> Changes:
         with self._reading() as connection:
             page = connection.execute(_page, {"after": after_seq, "limit": limit}).all()
@@ -155,6 +186,10 @@ class SqlStore:
             decisions, outcomes = connection.execute(_counts).one()
             return {"decisions": decisions, "outcomes": outcomes}
 
+    def pending(self, limit: int = 10_000) -> int:
+        with self._reading() as connection:
+            return connection.scalar(_pending, {"limit": limit}) or 0
+
     def save_snapshot(self, snapshot: Snapshot) -> Acknowledgement[None]:
         return self._writer.put(snapshot)
 
@@ -175,4 +210,16 @@ class SqlStore:
         if self._closed:
             raise StoreError(CLOSED)
         with failures("the event log cannot be read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A connection of its own that writes, for what is no event and may wait its turn."""
+        if self._closed:
+            raise StoreError(CLOSED)
+        with (
+            failures("the event log cannot be written"),
+            self._engine.connect().execution_options(**{WRITES: True}) as connection,
+            connection.begin(),
+        ):
             yield connection

@@ -74,6 +74,15 @@ texts = Table(
     Column("body", Text, nullable=False),
 )
 
+answered = Table(
+    "answered",
+    metadata,
+    Column("decision_id", String, ForeignKey("decisions.id"), primary_key=True),
+    Column("sampled", Float, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
 snapshots = Table(
     "snapshots",
     metadata,
@@ -111,10 +120,19 @@ judge_jobs = Table(
     Column("lease", String),
     Column("attempts", Integer, nullable=False),
     Column("usd", Float, nullable=False),
+    Column("reserved", Float, nullable=False),
     Column("error", Text),
     Column("done_at", Float),
     UniqueConstraint("decision_id", "instrument"),
     Index("judge_jobs_by_state", "state", "due_at"),
+)
+
+judge_spend = Table(
+    "judge_spend",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("reason", String, primary_key=True),
+    Column("usd", Float, nullable=False),
 )
 
 controls = Table(

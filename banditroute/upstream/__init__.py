@@ -1,1 +1,1 @@
-"""Models behind the router: so far a simulated world with known truth."""
+"""Models behind the router: providers that are asked over HTTP, and a simulated world with known truth."""

@@ -191,7 +191,11 @@ class SimulatedWorld:
 
     def outcomes(self, index: int | Ints) -> SimulatedOutcomes:
         """What every model makes of the first n requests, or of those named by an array."""
-        return self._outcomes(self.requests(index), self.profiles)
+        return self.outcomes_of(self.requests(index))
+
+    def outcomes_of(self, requests: SimulatedRequests) -> SimulatedOutcomes:
+        """What every model makes of these requests."""
+        return self._outcomes(requests, self.profiles)
 
     def _outcomes(self, requests: SimulatedRequests, profiles: Sequence[ModelProfile]) -> SimulatedOutcomes:
         columns = [self._column(requests, profile) for profile in profiles]

@@ -24,6 +24,13 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.Float),
     )
     op.create_table(
+        "answered",
+        sa.Column("decision_id", sa.String, sa.ForeignKey("decisions.id"), primary_key=True),
+        sa.Column("sampled", sa.Float, nullable=False),
+        sa.Column("reason", sa.String, nullable=False),
+        sa.Column("at", sa.Float, nullable=False),
+    )
+    op.create_table(
         "judge_jobs",
         sa.Column("seq", _serial, primary_key=True),
         sa.Column("decision_id", sa.String, sa.ForeignKey("decisions.id"), nullable=False),
@@ -36,11 +43,18 @@ def upgrade() -> None:
         sa.Column("lease", sa.String),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("usd", sa.Float, nullable=False),
+        sa.Column("reserved", sa.Float, nullable=False),
         sa.Column("error", sa.Text),
         sa.Column("done_at", sa.Float),
         sa.UniqueConstraint("decision_id", "instrument"),
     )
     op.create_index("judge_jobs_by_state", "judge_jobs", ["state", "due_at"])
+    op.create_table(
+        "judge_spend",
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("reason", sa.String, primary_key=True),
+        sa.Column("usd", sa.Float, nullable=False),
+    )
     op.create_table(
         "controls",
         sa.Column("seq", _serial, primary_key=True),
