@@ -27,7 +27,11 @@ VERBS = {
     "import": "Convert a known log format to a log.",
     "export": "Write the event log as a log of decisions.",
     "fit": "Learn priors from history, to start from.",
+    "collect": "Ask several models the same prompts, for a log to begin with.",
+    "reset": "Learn a model afresh, since it is not what it was.",
     "rebuild": "Fold the whole event log and compare with the snapshot.",
+    "keys": "Make, list and revoke API keys.",
+    "judge": "Judge sampled answers, in a process of its own.",
 }
 """Verb -> what `--help` says of it, so that the list needs no verb's code."""
 

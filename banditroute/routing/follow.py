@@ -17,8 +17,11 @@ from typing import Any
 from banditroute.config.settings import Settings
 from banditroute.core.decide import State, initial_state, learn
 from banditroute.core.fold import observations
+from banditroute.core.heard import first_heard
+from banditroute.core.resets import NO_RESETS, Resets, resets_of, without_history
 from banditroute.core.snapshot import dump_state, fingerprint, load_state
 from banditroute.errors import StoreError
+from banditroute.routing.acknowledging import seen_to
 from banditroute.store.acknowledgement import Acknowledgement
 from banditroute.store.base import Changes, Snapshot, Store
 
@@ -39,35 +42,65 @@ Progress = Callable[[int, int], None]
 _log = logging.getLogger(__name__)
 
 
-def fold(state: State, changes: Changes, settings: Settings) -> State:
+def fold(state: State, changes: Changes, settings: Settings, resets: Resets = NO_RESETS) -> State:
     """The state after one page of the log. Its time is that of the events, never the clock's."""
     pairs = [(record.decision, record.outcomes) for record in changes.records]
-    news = observations(pairs, after_seq=state.seq, error_quality=settings.reward.error_quality)
+    counts_as = settings.reward.error_quality
+    news = observations(
+        pairs, after_seq=state.seq, error_quality=counts_as,
+        rater_correlation=settings.trust.rater_correlation,
+    )  # fmt: skip
+    if resets.since:
+        news = [own for own in news if resets.counts(own)]
+    heard = first_heard(pairs, after_seq=state.seq, error_quality=counts_as) if state.watch.listens else ()
     at = max((outcome.at for _, outcomes in pairs for outcome in outcomes), default=state.at)
-    return learn(state, news, seq=changes.upto, at=at)
+    return learn(state, news, seq=changes.upto, at=at, heard=heard)
 
 
 def fold_up_to(
-    last: int, store: Store, settings: Settings, state: State, progress: Progress | None = None
+    last: int,
+    store: Store,
+    settings: Settings,
+    state: State,
+    progress: Progress | None = None,
+    resets: Resets = NO_RESETS,
 ) -> State:
     """Folds what the log holds up to event `last` and the state does not hold yet."""
+    state = seen_to(state, store)
     while state.seq < last:
-        state = fold(state, store.changes(state.seq, min(PAGE, last - state.seq)), settings)
+        state = fold(state, store.changes(state.seq, min(PAGE, last - state.seq)), settings, resets)
         if progress is not None:
             progress(state.seq, last)
     return state
 
 
-def stored_state(store: Store, settings: Settings) -> State | None:
-    """The state of the last snapshot; None where there is none that these settings can read.
+def resets_in(store: Store, settings: Settings) -> Resets:
+    """What operators have reset up to now."""
+    events = store.controls.after(0, "reset")
+    return resets_of(initial_state(settings), events) if events else NO_RESETS
+
+
+def first_state(settings: Settings, resets: Resets) -> State:
+    """The state before any outcome."""
+    return without_history(initial_state(settings), resets)
+
+
+def folded_under(settings: Settings, resets: Resets) -> str:
+    """What a snapshot must have been folded under to be of use."""
+    return fingerprint(settings) + resets.digest
+
+
+def stored_state(store: Store, settings: Settings, resets: Resets = NO_RESETS) -> State | None:
+    """The state of the last snapshot; None where there is none that these settings can read, or where
+    something was reset since.
 
     A damaged one is told and passed over: it is a cache, and the log holds everything.
     """
     snapshot = store.load_snapshot()
-    if snapshot is None or snapshot.fingerprint != fingerprint(settings):
+    if snapshot is None or snapshot.fingerprint != folded_under(settings, resets):
         return None
     try:
-        return load_state(snapshot.payload, settings)
+        return without_history(load_state(snapshot.payload, settings), resets)
     except Exception as error:  # noqa: BLE001 (broken bytes break the reading in any way)
         _log.warning(
             "The snapshot at event %s is damaged (%s: %s) and not used; the log is folded from the start.",
@@ -78,9 +111,10 @@ def stored_state(store: Store, settings: Settings) -> State | None:
         return None
 
 
-def save_state(store: Store, settings: Settings, state: State) -> None:
+def save_state(store: Store, settings: Settings, state: State, resets: Resets = NO_RESETS) -> None:
     """Makes the state the snapshot that the next start begins with."""
-    store.save_snapshot(Snapshot(state.seq, state.at, fingerprint(settings), dump_state(state))).result()
+    under = folded_under(settings, resets)
+    store.save_snapshot(Snapshot(state.seq, state.at, under, dump_state(state))).result()
 
 
 class Follower:
@@ -96,13 +130,16 @@ class Follower:
         self._waiting_lock = threading.Lock()
         self.failure: Exception | None = None
         self.unwritten: StoreError | None = None
-        known = stored_state(store, settings)
+        events = store.controls.after(0, "reset")
+        self._heard = events[-1].seq if events else 0
+        self._resets = resets_in(store, settings)
+        known = stored_state(store, settings, self._resets)
         self._saved = 0 if known is None else known.seq
         if known is None:
-            known = initial_state(settings)
+            known = first_state(settings, self._resets)
         else:
             progress = None  # only the tail is left, not worth a line
-        self.state = fold_up_to(store.last_seq(), store, settings, known, progress)
+        self.state = fold_up_to(store.last_seq(), store, settings, known, progress, self._resets)
         self._thread = threading.Thread(target=self._run, name="banditroute-follow", daemon=True)
         self._thread.start()
 
@@ -133,8 +170,10 @@ class Follower:
     def catch_up(self) -> State:
         """Folds what is new, now, in the calling thread."""
         with self._folding:
+            self._hear_resets()
+            self.state = seen_to(self.state, self._store)
             while (changes := self._store.changes(self.state.seq, PAGE)).upto > self.state.seq:
-                self.state = fold(self.state, changes, self._settings)
+                self.state = fold(self.state, changes, self._settings, self._resets)
                 self._release()
             if self.state.seq - self._saved >= self._settings.store.snapshot_every:
                 self._save()
@@ -154,8 +193,21 @@ class Follower:
 
     def _save(self) -> None:
         state = self.state
-        save_state(self._store, self._settings, state)
+        save_state(self._store, self._settings, state, self._resets)
         self._saved = state.seq
+
+    def _hear_resets(self) -> None:
+        """Folds the log anew where something was reset: whatever the sums are made of, what results is what
+        a rebuild gives. Choosing goes on by the last state meanwhile."""
+        events = self._store.controls.after(self._heard, "reset")
+        if not events:
+            return
+        resets = resets_in(self._store, self._settings)
+        begun, last = first_state(self._settings, resets), self.state.seq
+        self.state = fold_up_to(last, self._store, self._settings, begun, resets=resets)
+        self._resets = resets
+        self._heard = events[-1].seq
+        self._saved = 0  # the last snapshot is of no use any more
 
     def _run(self) -> None:
         while True:

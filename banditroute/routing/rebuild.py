@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from banditroute.config.settings import Settings
-from banditroute.core.decide import State, initial_state
+from banditroute.core.decide import State
 from banditroute.core.snapshot import state_distance
-from banditroute.routing.follow import Progress, fold_up_to, stored_state
+from banditroute.routing.follow import Progress, first_state, fold_up_to, resets_in, stored_state
 from banditroute.store import Store
 
 TOLERANCE = 1e-9
@@ -36,11 +36,13 @@ class Rebuilt:
 def rebuild(store: Store, settings: Settings, progress: Progress | None = None) -> Rebuilt:
     """Folds the whole log from zero and compares; writes nothing."""
     last = store.last_seq()
-    fresh = fold_up_to(last, store, settings, initial_state(settings), progress)
-    known = stored_state(store, settings)
+    resets = resets_in(store, settings)
+    fresh = fold_up_to(last, store, settings, first_state(settings, resets), progress, resets)
+    known = stored_state(store, settings, resets)
     if known is None:
         return Rebuilt(fresh, store.counts()["decisions"], None, 0.0)
     seq = known.seq
-    known = fold_up_to(last, store, settings, known)
-    fresh = fold_up_to(known.seq, store, settings, fresh)  # a service beside may have saved a newer one
+    known = fold_up_to(last, store, settings, known, resets=resets)
+    # A service beside may have saved a newer snapshot.
+    fresh = fold_up_to(known.seq, store, settings, fresh, resets=resets)
     return Rebuilt(fresh, store.counts()["decisions"], seq, state_distance(fresh, known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -11,10 +12,15 @@ from fastapi import FastAPI, Query, Response
 import banditroute
 from banditroute.config.settings import Settings
 from banditroute.errors import StoreError
+from banditroute.judge.run import judge_thread
 from banditroute.router import AsyncRouter
 from banditroute.routing.follow import Progress
 from banditroute.service import contract, errors
+from banditroute.service.auth import Gate
+from banditroute.service.controls import add_control_routes
 from banditroute.service.hot import HotApp, feedback_handler, route_handler
+from banditroute.service.keyring import Keyring
+from banditroute.service.metrics import add_metrics
 from banditroute.service.replies import (
     FeedbackReply,
     ModelsReply,
@@ -29,24 +35,39 @@ from banditroute.service.replies import (
 )
 from banditroute.service.reports import add_report_routes
 from banditroute.store import Store
+from banditroute.store.keys import KeyStore
 
 LONGEST_WAIT = 60.0
 """Seconds that `GET /v1/state` waits at most."""
 
 
 def create_app(
-    settings: Settings, store: Store | None = None, *, progress: Progress | None = None
+    settings: Settings,
+    store: Store | None = None,
+    *,
+    progress: Progress | None = None,
+    keys_required: bool = False,
 ) -> FastAPI:
     """The service of a configuration. Opens the event log and folds what is new before it returns;
-    the app closes it when it ends."""
+    the app closes it when it ends. `keys_required` asks everybody for a key, as `[auth] required` does."""
     router = AsyncRouter(settings, store, progress=progress)
+    keyring = Keyring(KeyStore(router.store.engine), settings.auth.requests_per_minute)
+
+    judge = judge_thread(settings, router.store)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        keyring.start()
+        if judge is not None:
+            judge.start()
         yield
+        if judge is not None:
+            await asyncio.to_thread(judge.close)
+        keyring.close()
         await router.close()
 
     app = HotApp(
+        Gate(keyring, required=keys_required or settings.auth.required),
         title="banditroute",
         version=banditroute.__version__,
         description="Picks a language model for each request and learns from what comes back.",
@@ -56,7 +77,9 @@ def create_app(
     _add_hot_routes(app, router)
     _add_reading_routes(app, router)
     add_report_routes(app, router)
-    _add_health(app, router)
+    add_control_routes(app, router)
+    add_metrics(app, router)
+    _add_health(app, router, keyring)
     contract.document(app)
     return app
 
@@ -119,7 +142,7 @@ def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
         return _json(state_reply(known, policy=policy.name, mode=policy.mode, prior=settings.prior))
 
 
-def _add_health(app: FastAPI, router: AsyncRouter) -> None:
+def _add_health(app: FastAPI, router: AsyncRouter, keyring: Keyring) -> None:
     @app.get("/healthz", summary="Is the process alive?", openapi_extra=contract.answers(StatusReply))
     async def healthz() -> Response:
         return _json(StatusReply("ok", router.state.seq))
@@ -134,6 +157,8 @@ def _add_health(app: FastAPI, router: AsyncRouter) -> None:
             raise StoreError(f"The last write failed, trying again: {router.unwritten}")
         if router.failure is not None:
             raise StoreError(f"Outcomes cannot be folded at the moment ({router.failure}); trying again.")
+        if keyring.failure is not None:
+            raise StoreError(f"Keys cannot be read at the moment ({keyring.failure}); trying again.")
         return _json(StatusReply("ready", router.state.seq))
 
 

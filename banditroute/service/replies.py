@@ -9,7 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from banditroute.config.priors import Prior
+from banditroute.core.account import Account, account
 from banditroute.core.fold import standing
+from banditroute.core.guardrails import Standing
 from banditroute.core.state import State
 from banditroute.core.summary import Belief, counted_history, summary
 from banditroute.store import Record
@@ -110,6 +112,8 @@ class ReceiptReply(Struct, frozen=True, kw_only=True):
     root_id: str | None
     attempt: int
     wants_response: bool
+    judge_propensity: float
+    audit: bool
     outcomes: list[OutcomeReply]
 
 
@@ -128,7 +132,8 @@ class PriorReply(Struct, frozen=True):
 
 
 class StateReply(Struct, frozen=True):
-    """The answer to `GET /v1/state`: everything learned up to event `seq`."""
+    """The answer to `GET /v1/state`: everything learned up to event `seq`; `account` is what stands beside
+    the estimates."""
 
     seq: int
     at: float
@@ -137,7 +142,9 @@ class StateReply(Struct, frozen=True):
     models: list[str]
     classes: list[str]
     estimates: list[Belief]
+    account: Account
     prior: PriorReply | None = None
+    guardrails: list[Standing] = []
 
 
 class ModelReply(Struct, frozen=True):
@@ -229,9 +236,11 @@ def state_reply(state: State, *, policy: str, mode: str, prior: Prior | None = N
         models=[model.id for model in state.models],
         classes=list(state.classes),
         estimates=summary(state),
+        account=account(state),
         prior=None
         if prior is None
         else PriorReply(prior.digest, prior.source, prior.requests, counted_history(state)),
+        guardrails=[] if state.watch.guards is None else state.watch.guards.standings(),
     )
 
 
