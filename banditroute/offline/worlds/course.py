@@ -6,23 +6,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from banditroute.core.base import Floats, Ints
+from banditroute.core.base import Bools, Floats, Ints
 from banditroute.offline.logs.reading import Log
 from banditroute.offline.replay.oracles import rewards
 from banditroute.offline.worlds.base import World
-from banditroute.offline.worlds.scenario import DAY, Feedback, Scenario
-from banditroute.offline.worlds.timeline import HOUR, Timeline, timeline
+from banditroute.offline.worlds.scenario import DAY, Scenario
+from banditroute.offline.worlds.timeline import Timeline, timeline
+from banditroute.offline.worlds.told import Speech, speech
 from banditroute.types import Weights
-from banditroute.upstream.keyed import normals, request_keys, subject_key, uniforms
+from banditroute.upstream.keyed import request_keys, subject_key, uniforms
 from banditroute.upstream.simulated import Truth
 
-_TOLD, _LATE, _FAILS, _NOISE = range(100, 104)  # beyond the streams of the worlds
-_FEEDBACK = subject_key("feedback")
+_FAILS = 102  # beyond the streams of the worlds
 CLOCK = ("hour_sin", "hour_cos")
 """Names of the features that tell the time of day, to learners who may know it."""
-
-DELAY_SD = 1.0
-"""Sd of the log of a feedback's delay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,8 @@ class Course:
     expected: Floats
     best: Ints
     written: Ints
-    heard: Floats
-    told: Ints
+    failed: Bools
+    speech: Speech
 
 
 def lay_out(scenario: Scenario, world: World, seed: int) -> Course:
@@ -68,7 +65,6 @@ def lay_out(scenario: Scenario, world: World, seed: int) -> Course:
     )
     value = _value(world.truth(), line, log.class_index, scenario.weights)
     at_first = _value(world.truth(), _as_at_first(line), log.class_index, scenario.weights)
-    heard, told = _told(scenario.feedback, log, failed, keys, names)
     return Course(
         log=log,
         timeline=line,
@@ -76,8 +72,8 @@ def lay_out(scenario: Scenario, world: World, seed: int) -> Course:
         expected=np.where(line.available, value, -np.inf),
         best=_first_there(value, line),
         written=_first_there(np.where(line.available[0], at_first, at_first - 1e9), line),
-        heard=heard,
-        told=told,
+        failed=failed,
+        speech=speech(scenario.feedback, scenario.principals, scenario.judging, log, failed, keys),
     )
 
 
@@ -89,8 +85,13 @@ def time_of_day(at: Floats) -> dict[str, Floats]:
 
 def all_heard(course: Course) -> Course:
     """The same course for a learner who is told every true score at once."""
-    told = np.broadcast_to(np.arange(1, len(course.log) + 1)[:, None], course.told.shape)
-    return replace(course, heard=course.log.quality, told=told)
+    told = np.broadcast_to(np.arange(1, len(course.log) + 1)[:, None], course.log.quality.shape)
+    return replace(course, speech=replace(course.speech, heard=course.log.quality, told=told))
+
+
+def no_lies_heard(course: Course) -> Course:
+    """The same course for a learner who is told what liars would say if they were honest."""
+    return replace(course, speech=replace(course.speech, heard=course.speech.honest))
 
 
 def inhabited(scenario: Scenario, world: World) -> World:
@@ -128,25 +129,3 @@ def _value(truth: Truth, line: Timeline, which: Ints, weights: Weights) -> Float
         if weight:
             total += weight * mean[:, which].T * times
     return total
-
-
-def _told(
-    feedback: Feedback, log: Log, failed: np.ndarray, keys: np.ndarray, names: tuple[str, ...]
-) -> tuple[Floats, Ints]:
-    """What is told of every answer, and before which request. Whether a request gets scored is its own
-    luck, the same whoever answers, but for the score."""
-    n = len(log)
-    bias = np.array([feedback.bias.get(name, 0.0) for name in names])
-    noise = np.stack([normals(keys, subject_key(name), _NOISE) for name in names], axis=1)
-    leans = bias * (np.arange(n) >= feedback.bias_from)[:, None]
-    said = np.clip(log.quality + leans + feedback.noise * noise, 0.0, 1.0)
-    if feedback.thumbs:
-        said = (np.stack([uniforms(keys, subject_key(name), _LATE) for name in names], axis=1) < said) * 1.0
-    rate = np.where(log.quality < feedback.below, feedback.rate_below, feedback.rate)
-    scored = uniforms(keys, _FEEDBACK, _TOLD)[:, None] < rate
-    heard = np.where(failed, 0.0, np.where(scored, said, np.nan))
-    at = log.at
-    assert at is not None
-    delay = feedback.delay_hours * HOUR * np.exp(DELAY_SD * normals(keys, _FEEDBACK, _LATE))
-    late = np.maximum(np.searchsorted(at, at + delay, side="left"), np.arange(n) + 1)
-    return heard, np.where(failed, np.arange(n)[:, None] + 1, late[:, None])

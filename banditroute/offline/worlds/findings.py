@@ -94,6 +94,15 @@ class ScenarioFindings:
         chosen = np.mean([path.actions == self.watched for path in played.paths], axis=0)
         return _crossing(chosen, phase, was, ought)
 
+    def belief(self, played: Played) -> Floats:
+        """What a learner believes at the end of the quality of its answers, less what that was: by model, and
+        of all, `(k + 1,)`; NaN where it chose a model for less than a hundredth of them."""
+        actions = np.concatenate([path.actions for path in played.paths])
+        off = np.concatenate([path.believed - path.quality for path in played.paths])
+        by_model = [off[actions == a] for a in range(len(self.models))]
+        least = len(off) / 100
+        return np.array([*(own.mean() if len(own) >= least else np.nan for own in by_model), off.mean()])
+
     def to_dict(self) -> dict[str, Any]:
         """The contract's JSON of a simulation, with the scenario, its phases and what became of them."""
         scenario = self.scenario
@@ -135,8 +144,15 @@ class ScenarioFindings:
             "seconds": _mean(seconds),
             "regret": spread(own.over_seeds("regret") * self.scenario.requests),
             "share": {name: float(own.share(a).mean()) for a, name in enumerate(self.models)},
+            "belief": self._beliefs(own),
             "phases": [self._phase(own, phase) for phase in self.phases],
         }
+
+    def _beliefs(self, own: Played) -> dict[str, float | None] | None:
+        if not own.learns:
+            return None
+        found = zip((*self.models, "all"), self.belief(own).tolist(), strict=True)
+        return {name: None if np.isnan(off) else off for name, off in found}
 
     def _phase(self, own: Played, phase: Phase) -> dict[str, Any]:
         where = phase.first, phase.last
@@ -145,7 +161,9 @@ class ScenarioFindings:
         return {
             "reward": interval(own.over_seeds("reward", *where)),
             "regret": spread(own.over_seeds("regret", *where) * (phase.last - phase.first)),
+            "quality": _mean(own.over_seeds("quality", *where)),
             "usd": _mean(own.over_seeds("usd", *where)),
+            "seconds": _mean(own.over_seeds("seconds", *where)),
             "watched_share": None if watched is None else float(own.share(watched, *where).mean()),
             "watched_share_settled": None if watched is None else self.settled(own, phase),
             "watched_share_at_end": None if watched is None else self.ended(own, phase),
@@ -180,6 +198,8 @@ def phases(scenario: Scenario) -> list[Phase]:
             cuts.setdefault(event.until, ("over", concerns))
     if scenario.feedback.bias and scenario.feedback.bias_from:
         cuts[scenario.feedback.bias_from] = "feedback leans", False
+    if scenario.principals.liars and scenario.principals.lies_from:
+        cuts[scenario.principals.lies_from] = "some begin to lie", False
     cuts.setdefault(0, ("from the start", False))
     edges = sorted(cut for cut in cuts if cut < n)
     return [Phase(first, last, *cuts[first]) for first, last in zip(edges, [*edges[1:], n], strict=True)]

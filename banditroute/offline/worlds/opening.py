@@ -30,7 +30,15 @@ def open_world(scenario: Scenario, folder: Path) -> World:
         _known(scenario, "model", new.like, ids)
     world = inhabited(scenario, base)
     ids += [new.id for new in scenario.models]
-    for model in (*(event.model for event in scenario.events), *scenario.feedback.bias, scenario.watch):
+    named = (
+        *(event.model for event in scenario.events),
+        *scenario.feedback.bias,
+        *scenario.judging.bias,
+        *(own.baseline for player in scenario.players for own in player.guardrails),
+        scenario.principals.boosted,
+        scenario.watch,
+    )
+    for model in named:
         _known(scenario, "model", model, ids)
     for mix in (scenario.mix, *(event.mix for event in scenario.events)):
         for name in mix:

@@ -12,7 +12,7 @@ from banditroute.config.settings import Settings
 from banditroute.core import choosing
 from banditroute.core.base import Floats, Ints, Policy, Slate
 from banditroute.core.decide import Request, decide, learn
-from banditroute.core.state import State, initial_state
+from banditroute.core.state import QUALITY, State, initial_state
 from banditroute.core.utility import outlook
 from banditroute.offline.replay.learning import play
 from banditroute.offline.replay.order import request_seeds
@@ -21,16 +21,17 @@ from banditroute.offline.worlds.course import Course
 from banditroute.policies import get_policy
 from banditroute.policies.greedy import Greedy
 from banditroute.policies.thompson import Thompson
-from banditroute.types import Context, Model, Observation, Preferences
+from banditroute.types import Context, Factor, Model, Observation, Preferences
 
-METERED = ("usd", "seconds", "output_tokens")
+METERED: tuple[Factor, ...] = ("usd", "seconds", "output_tokens")
 """What an application measures itself, whoever scores the answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
     """What one policy did under one seed, `(n,)` each: the model chosen, what it earned, how much less
-    that was than the best model of the class earned there, and what it cost."""
+    that was than the best model of the class earned there, and what it cost; `believed` is the quality that
+    a learner would expect of those very answers at the end, NaN of who learns nothing."""
 
     actions: Ints
     reward: Floats
@@ -38,9 +39,10 @@ class Path:
     quality: Floats
     usd: Floats
     seconds: Floats
+    believed: Floats
 
 
-def path_of(course: Course, actions: Ints) -> Path:
+def path_of(course: Course, actions: Ints, believed: Floats | None = None) -> Path:
     """What the choices came to."""
     rows = np.arange(len(actions))
     log, reward = course.log, course.reward[rows, actions]
@@ -51,7 +53,16 @@ def path_of(course: Course, actions: Ints) -> Path:
         log.quality[rows, actions],
         log.usd[rows, actions],
         log.seconds[rows, actions],
+        np.full(len(rows), math.nan) if believed is None else believed,
     )
+
+
+def believed_of(state: State, contexts: Sequence[Context], actions: Ints) -> Floats:
+    """The quality `(n,)` that a state expects of what was chosen."""
+    plain = [Preferences()] * len(contexts)
+    view = outlook(state, contexts, plain, lookahead=None, horizon=1.0)
+    expected: Floats = view.expected[QUALITY][np.arange(len(actions)), actions]
+    return expected
 
 
 def rule_slates(
@@ -106,8 +117,8 @@ def start_state(course: Course, settings: Settings) -> State:
 
 def play_learner(
     course: Course, policy: Policy, settings: Settings, contexts: Sequence[Context], seed: int, state: State
-) -> Ints:
-    """The choices `(n,)` of a policy that learns.
+) -> tuple[Ints, State]:
+    """The choices `(n,)` of a policy that learns, and what it knows at the end.
 
     Metered facts are learned before the next request, scores when they are told. The horizon is the
     configured one, as in a service: nobody knows when traffic ends. Policies that the compiled loop does
@@ -116,7 +127,7 @@ def play_learner(
     if isinstance(policy, Thompson | Greedy):
         ahead = np.full(len(course.log), float(settings.policy.horizon))
         traffic = course_traffic(course, settings, state, seed)
-        return play(traffic, state, policy, settings.reward.weights, ahead=ahead)[0]
+        return play(traffic, state, policy, settings.reward.weights, ahead=ahead)
     return play_reference(course, policy, settings, contexts, seed, state)
 
 
@@ -130,17 +141,17 @@ def course_traffic(course: Course, settings: Settings, state: State, seed: int) 
     tables = [_prices(at_prices(settings, course, first).models) for first, _ in course.timeline.epochs]
     return replace(
         plain,
-        outcomes={**plain.outcomes, "quality": course.heard},
+        outcomes={**plain.outcomes, "quality": course.speech.heard},
         eligible=course.timeline.available,
         epoch=epoch,
         prices=np.stack(tables),
-        arrives=np.where(course.told <= n, course.told, -1).astype(np.int32),
+        arrives=np.where(course.speech.told <= n, course.speech.told, -1).astype(np.int32),
     )
 
 
 def play_reference(
     course: Course, policy: Policy, settings: Settings, contexts: Sequence[Context], seed: int, state: State
-) -> Ints:
+) -> tuple[Ints, State]:
     """The definition that the compiled loop is held against: the live `decide` and `learn`."""
     log = course.log
     assert log.at is not None
@@ -154,10 +165,7 @@ def play_reference(
     for t in range(n):
         at = float(log.at[t])
         if t in prices:
-            priced = at_prices(settings, course, t).models
-            state = replace(state, frame=replace(state.frame, models=priced, prices=_prices(priced)))
-            here = course.timeline.available[t]
-            masked = frozenset(name for a, name in enumerate(log.models) if not here[a])
+            state, masked = at_epoch(state, settings, course, t)
         news = waiting.pop(t, [])
         if news or forgets:
             state = learn(state, news, seq=t, at=at)
@@ -166,9 +174,17 @@ def play_reference(
         a = actions[t] = log.models.index(decision.model)
         for factor in METERED:
             _note(waiting, t + 1, contexts[t], decision.model, factor, float(getattr(log, factor)[t, a]), at)
-        told = int(course.told[t, a])
-        _note(waiting, told, contexts[t], decision.model, "quality", float(course.heard[t, a]), at)
-    return actions
+        told = int(course.speech.told[t, a])
+        _note(waiting, told, contexts[t], decision.model, "quality", float(course.speech.heard[t, a]), at)
+    return actions, state
+
+
+def at_epoch(state: State, settings: Settings, course: Course, t: int) -> tuple[State, frozenset[str]]:
+    """The state with the list prices of request t, and the models that are away then."""
+    priced = at_prices(settings, course, t).models
+    here = course.timeline.available[t]
+    away = frozenset(name for a, name in enumerate(course.log.models) if not here[a])
+    return replace(state, frame=replace(state.frame, models=priced, prices=_prices(priced))), away
 
 
 def at_prices(settings: Settings, course: Course, t: int) -> Settings:
@@ -202,11 +218,11 @@ def _note(
     due: int,
     context: Context,
     model: str,
-    factor: str,
+    factor: Factor,
     value: float,
     at: float,
 ) -> None:
     """Puts by what is learned before request `due`; what nobody says is not learned."""
     if not math.isnan(value):
-        own = Observation(context, model, factor, value, at, metered=True, billed=True)  # type: ignore[arg-type]
+        own = Observation(context, model, factor, value, at, metered=True, billed=True)
         waiting.setdefault(due, []).append(own)

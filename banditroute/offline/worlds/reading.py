@@ -12,11 +12,22 @@ from banditroute.config.lines import key_lines
 from banditroute.config.parse import parse_toml
 from banditroute.config.problems import Problems
 from banditroute.errors import ConfigError
-from banditroute.offline.worlds.scenario import Event, Feedback, NewModel, Player, Scenario
+from banditroute.offline.worlds.scenario import (
+    Event,
+    Feedback,
+    Judging,
+    NewModel,
+    Player,
+    Principals,
+    Scenario,
+)
 from banditroute.offline.worlds.schema import EFFECTS, ENTRIES, MAX_PLAYED, NEEDED, SECTIONS, TOP
 from banditroute.types import Weights
 
 LEARNER = "thompson"
+LIVE = ("refit_every", "alerts", "budget", "trust", "trial", "judge", "guardrails")
+"""Keys that only a learner who is played live goes by, and which make it one."""
+
 ROOT = Path(__file__).parents[3]
 HOMES = (ROOT / "banditroute" / "simulations", ROOT / "simulations")
 """Where the scenarios that ship are: inside an installed package, or beside it in a checkout."""
@@ -64,7 +75,10 @@ def _scenario(path: Path, data: Mapping[str, Any], problems: Problems) -> Scenar
     half_lives = sections["learning"].get("half_life_days", {})
     specs = top.pop("policies", () if entries["learners"] else (LEARNER,))
     named = [Player(spec, spec, half_lives) for spec in specs]
-    own = [Player(**{"policy": LEARNER, **values}) for values in entries["learners"].values()]
+    own = [
+        Player(**{"policy": LEARNER, "live": any(key in values for key in LIVE), **values})
+        for values in entries["learners"].values()
+    ]
     models = {i: NewModel(**values) for i, values in entries["models"].items()}
     events = {i: Event(**values) for i, values in entries["events"].items()}
     scenario = Scenario(
@@ -74,10 +88,13 @@ def _scenario(path: Path, data: Mapping[str, Any], problems: Problems) -> Scenar
         models=tuple(models.values()),
         events=tuple(events.values()),
         feedback=Feedback(**sections["feedback"]),
+        principals=Principals(**sections["principals"]),
+        judging=Judging(**sections["judge"]),
         **{"title": "", "says": "", **top},
     )
     _check_sizes(scenario, problems)
     _check_events(scenario, events, data, problems)
+    _check_principals(scenario, problems)
     for i, model in models.items():
         if model.arrives >= scenario.requests:
             sentence = f'[[models]] "{model.id}" arrives after the last request; lower arrives.'
@@ -86,6 +103,11 @@ def _scenario(path: Path, data: Mapping[str, Any], problems: Problems) -> Scenar
         if values.get("clock") and values.get("history"):
             sentence = "has a history, which tells no time of day; drop clock or history."
             problems.add(("learners", i, "clock"), f"[[learners]] number {i + 1} {sentence}")
+        if not values.get("live", True) and any(key in values for key in LIVE):
+            key = next(key for key in LIVE if key in values)
+            sentence = f"[[learners]] number {i + 1} has {key}, which only a live learner goes by;"
+            sentence += " drop live = false."
+            problems.add(("learners", i, "live"), sentence)
         if values.get("wrong_history") and not values.get("history"):
             sentence = (
                 f"[[learners]] number {i + 1} has a wrong history of no requests; add history = 1000, say."
@@ -158,6 +180,21 @@ def _check_sizes(scenario: Scenario, problems: Problems) -> None:
         problems.add(("weights",), "all weights are 0, so every model is worth the same; give quality = 1.")
     if scenario.mix and not sum(scenario.mix.values()):
         problems.add(("mix",), "mix gives every class a share of 0; give one at least something.")
+
+
+def _check_principals(scenario: Scenario, problems: Problems) -> None:
+    crowd = scenario.principals
+    liars = round(crowd.liars * crowd.count)
+    if crowd.liars and not 0 < liars < crowd.count:
+        sentence = f"[principals] makes {liars} of {crowd.count} liars; take more of them, or another share."
+        problems.add(("principals", "liars"), sentence)
+    if crowd.volume is not None and not crowd.liars:
+        problems.add(
+            ("principals", "volume"), "[principals] has a volume of lies and no liars; add liars = 0.1."
+        )
+    if crowd.lies_from >= scenario.requests:
+        sentence = "[principals] lie only after the last request; lower lies_from."
+        problems.add(("principals", "lies_from"), sentence)
 
 
 def _check_events(

@@ -18,10 +18,19 @@ from banditroute.offline.replay.spread import check_cluster, spread
 from banditroute.offline.simulation.assumptions import require_one_step
 from banditroute.offline.worlds.answers import COLUMNS
 from banditroute.offline.worlds.base import World
-from banditroute.offline.worlds.course import CLOCK, Course, all_heard, lay_out
+from banditroute.offline.worlds.course import CLOCK, Course, all_heard, lay_out, no_lies_heard
 from banditroute.offline.worlds.findings import Played
+from banditroute.offline.worlds.live import play_live
 from banditroute.offline.worlds.opening import open_world
-from banditroute.offline.worlds.play import Path, path_of, play_learner, play_static, rule_slates, start_state
+from banditroute.offline.worlds.play import (
+    Path,
+    believed_of,
+    path_of,
+    play_learner,
+    play_static,
+    rule_slates,
+    start_state,
+)
 from banditroute.offline.worlds.reading import read_scenario, shipped
 from banditroute.offline.worlds.result import ScenarioResult
 from banditroute.offline.worlds.scenario import Player, Scenario
@@ -35,6 +44,9 @@ UNPLAYED = {
     "complexity": "reads prompts, which a scenario does not have",
 }
 """Policies that need what a scenario lacks, and what that is."""
+
+CONFIGURED = ("alerts", "budget", "trust", "trial", "judge")
+"""Sections of its configuration that a learner may bring."""
 
 STATIC = ("random", "cheapest", "best_prior")
 Progress = Callable[[int, int, str], None]
@@ -151,23 +163,30 @@ def _one_seed(
         policy = get_policy(own.policy, knowing)
         if policy.learns:
             met = all_heard(course) if own.hears_all else course
-            actions = play_learner(met, policy, knowing, known, seed, start_state(met, knowing))
+            met = no_lies_heard(met) if own.hears_no_lies else met
+            start = start_state(met, knowing)
+            if own.live:
+                actions, state = play_live(met, policy, knowing, known, seed, start, every=own.refit_every)
+            else:
+                actions, state = play_learner(met, policy, knowing, known, seed, start)
+            found[name] = path_of(course, actions, believed_of(state, known, actions))
         else:
-            actions = play_static(course, own.policy, slates, seed)
-        found[name] = path_of(course, actions)
+            found[name] = path_of(course, play_static(course, own.policy, slates, seed))
     for name, knows in KNOWING.items():
         found[name] = path_of(course, knows(course))
     return seed, found
 
 
 def _knowing(settings: Settings, player: Player, world: World, seed: int) -> Settings:
-    """The settings of one learner: how fast it forgets, how much it explores, whether it sees the clock, and
-    what earlier requests taught it."""
+    """The settings of one learner: how fast it forgets, how much it explores, whether it sees the clock, what
+    it goes by, and what earlier requests taught it."""
     clock = dict.fromkeys(CLOCK, (0.0, 0.5**0.5)) if player.clock else {}
     own = replace(
         settings,
         policy=replace(settings.policy, half_life_days=player.half_life_days, floor=player.floor),
         features=replace(settings.features, numeric={**settings.features.numeric, **clock}),
+        guardrails=player.guardrails,
+        **{name: given for name in CONFIGURED if (given := getattr(player, name)) is not None},
     )
     if not player.history:
         return own

@@ -8,6 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from banditroute.config.feedback import (
+    AlertSettings,
+    BudgetSettings,
+    Guardrail,
+    JudgeSettings,
+    TrialSettings,
+    TrustSettings,
+)
 from banditroute.types import Weights
 
 DAY = 86_400.0
@@ -75,13 +83,55 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Principals:
+    """Who gives the feedback: `count` of them, each as often as another, but for those who lie.
+
+    Each is stricter or milder than the mean by an offset of his own, normal with sd `strictness`. The share
+    `liars` of them lies from request `lies_from` on, and gives the share `volume` of all feedback (by
+    default as much as others). What they say: `invert`, 1 less the score; `random`, any score; `boost:MODEL`,
+    1 for that model and 0 for every other; `flatter:MODEL`, 1 for that model, the truth of every other.
+    """
+
+    count: int = 1
+    liars: float = 0.0
+    lie: str = "invert"
+    lies_from: int = 0
+    volume: float | None = None
+    strictness: float = 0.0
+
+    @property
+    def boosted(self) -> str | None:
+        """The model that liars speak for."""
+        return self.lie.partition(":")[2] or None
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """A judge who scores a uniform share `rate` of all answers, soon after they were given.
+
+    The score is `lean + slope·quality`, plus `bias` by model and normal noise of sd `noise`, cut to [0, 1].
+    """
+
+    rate: float = 0.0
+    slope: float = 1.0
+    lean: float = 0.0
+    noise: float = 0.1
+    bias: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Player:
     """A policy under a name of its own, with what it knows and remembers.
 
     `half_life_days` by factor: how fast it forgets. `floor`: the share of its choices that is drawn
     uniformly. `clock`: it is given the time of day as features. `hears_all`: it is told every true score at
-    once, to compare with those who are not. `history`: it starts from a prior that this many earlier
-    requests of the world, all models scored, have taught; `wrong_history`: with the models' names permuted.
+    once, to compare with those who are not; `hears_no_lies`: what liars would say if they were honest.
+    `history`: it starts from a prior that this many earlier requests of the world, all models scored, have
+    taught; `wrong_history`: with the models' names permuted.
+
+    `live`: it is played as a service would, which folds an event log after every `refit_every` requests;
+    only so does it know who speaks, hear judges, and go by the sections of a configuration: `alerts`
+    (`changes` only), `budget`, `trust`, `trial`, `judge` and `guardrails`.
     """
 
     name: str
@@ -92,11 +142,24 @@ class Player:
     hears_all: bool = False
     history: int = 0
     wrong_history: bool = False
+    hears_no_lies: bool = False
+    live: bool = False
+    refit_every: int = 10
+    alerts: AlertSettings | None = None
+    budget: BudgetSettings | None = None
+    trust: TrustSettings | None = None
+    trial: TrialSettings | None = None
+    judge: JudgeSettings | None = None
+    guardrails: tuple[Guardrail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything that is played; `swing` is how much busier the busiest hour of the day is than the mean."""
+    """Everything that is played; `swing` is how much busier the busiest hour of the day is than the mean.
+
+    `show` names the columns that are told before and after each event beside regret: `reward`, `quality`,
+    `usd`, `seconds`; and `belief`: what learners believe of each model's answers at the end.
+    """
 
     name: str
     title: str
@@ -104,6 +167,7 @@ class Scenario:
     players: tuple[Player, ...]
     requests: int = 3_000
     seeds: int = 10
+    show: tuple[str, ...] = ()
     per_day: float = 5_000.0
     swing: float = 0.0
     world: str = "simulated"
@@ -115,6 +179,8 @@ class Scenario:
     models: tuple[NewModel, ...] = ()
     events: tuple[Event, ...] = ()
     feedback: Feedback = Feedback()
+    principals: Principals = Principals()
+    judging: Judging = Judging()
 
     @property
     def watched(self) -> str | None:
@@ -125,5 +191,6 @@ class Scenario:
             *(new.id for new in self.models if new.arrives),
             *(event.model for event in self.events),
             *self.feedback.bias,
+            self.principals.boosted,
         )
         return next((model for model in named if model), None)

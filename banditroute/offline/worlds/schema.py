@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
-from banditroute.config.checks import Check, flag, many, number, table, text, whole
+from banditroute.config.checks import (
+    Check,
+    Refused,
+    flag,
+    many,
+    nearest,
+    number,
+    one_of,
+    shown,
+    table,
+    text,
+    whole,
+)
+from banditroute.config.feedback import (
+    AlertSettings,
+    BudgetSettings,
+    Guardrail,
+    JudgeSettings,
+    TrialSettings,
+    TrustSettings,
+)
+from banditroute.config.feedback_schema import FEEDBACK_SECTIONS, GUARDRAIL
 from banditroute.types import FACTORS
 
 MAX_REQUESTS, MAX_SEEDS = 100_000, 1_000
@@ -15,6 +37,29 @@ _share = number(0, 1)
 _times = number(0, 1_000)
 _name = text(longest=200)
 _weight = number(0, 10**6)
+
+
+def _configured(checks: Mapping[str, Check], make: Callable[..., Any], needed: Collection[str] = ()) -> Check:
+    """A section as a configuration has it, as the settings hold it."""
+
+    def check(value: object) -> Any:
+        if not isinstance(value, Mapping):
+            raise Refused(f"must be a table like {{ key = value }}, not {shown(value)}.")
+        values = {}
+        for key, own in value.items():
+            if key not in checks:
+                raise Refused(f'has no key "{key}"; {nearest(key, checks)}', (key,))
+            try:
+                values[key] = checks[key](own)
+            except Refused as refusal:
+                raise Refused(f"has a {key} that {refusal}", (key, *refusal.at)) from None
+        for key in needed:
+            if key not in value:
+                raise Refused(f"has no {key}; add {key} = ….")
+        return make(**values)
+
+    return check
+
 
 HALF_LIVES = table(number(1e-4, 10**6), FACTORS)
 
@@ -29,6 +74,7 @@ TOP: Mapping[str, Check] = {
     "columns": table(text(longest=200)),
     "where": table(text(longest=200)),
     "watch": _name,
+    "show": many(one_of("reward", "quality", "usd", "seconds", "belief")),
     "policies": many(text(longest=1_000)),
     "mix": table(number(0, 10**6)),
 }
@@ -46,6 +92,23 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
         "thumbs": flag(),
         "delay_hours": number(0, 10_000),
     },
+    "principals": {
+        "count": whole(1, 100_000),
+        "liars": _share,
+        "lie": text(
+            pattern=r"invert|random|(boost|flatter):.+", shape="invert, random, boost:MODEL or flatter:MODEL"
+        ),
+        "lies_from": whole(0, MAX_REQUESTS),
+        "volume": _share,
+        "strictness": _share,
+    },
+    "judge": {
+        "rate": _share,
+        "slope": number(0, 2),
+        "lean": number(-1, 1),
+        "noise": _share,
+        "bias": table(number(-1, 1)),
+    },
 }
 
 ENTRIES: Mapping[str, Mapping[str, Check]] = {
@@ -58,6 +121,15 @@ ENTRIES: Mapping[str, Mapping[str, Check]] = {
         "hears_all": flag(),
         "history": whole(0, MAX_REQUESTS),
         "wrong_history": flag(),
+        "hears_no_lies": flag(),
+        "live": flag(),
+        "refit_every": whole(1, 10_000),
+        "alerts": _configured(FEEDBACK_SECTIONS["alerts"], AlertSettings),
+        "budget": _configured(FEEDBACK_SECTIONS["budget"], BudgetSettings),
+        "trust": _configured(FEEDBACK_SECTIONS["trust"], TrustSettings),
+        "trial": _configured(FEEDBACK_SECTIONS["trial"], TrialSettings),
+        "judge": _configured(FEEDBACK_SECTIONS["judge"], JudgeSettings),
+        "guardrails": many(_configured(GUARDRAIL, Guardrail, ("request_class", "baseline")), unique=False),
     },
     "models": {
         "id": _name,

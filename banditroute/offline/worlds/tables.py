@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
+BEFORE_AND_AFTER = {
+    "reward": ("Reward per request", 1.0, 4),
+    "quality": ("Quality per request", 1.0, 4),
+    "usd": ("USD per 1,000 requests", 1000.0, 4),
+    "seconds": ("Seconds per request", 1.0, 2),
+}
+"""Columns that may be shown by phase: heading, scale and digits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -31,8 +39,11 @@ def sheets(result: ScenarioFindings) -> list[Sheet]:
     found = [_overall(result)]
     if len(result.phases) > 1:
         found.append(_regrets(result))
+        found += [_by_phase(result, name) for name in result.scenario.show if name in BEFORE_AND_AFTER]
         if result.watched is not None:
             found.append(_shares(result))
+    if "belief" in result.scenario.show:
+        found.append(_beliefs(result))
     return found
 
 
@@ -74,6 +85,17 @@ def _regrets(result: ScenarioFindings) -> Sheet:
     return Sheet("Regret per 1,000 requests, before and after", columns, tuple(rows))
 
 
+def _by_phase(result: ScenarioFindings, name: str) -> Sheet:
+    """Means of one column in each phase."""
+    title, scale, digits = BEFORE_AND_AFTER[name]
+    rows = []
+    for own in result.played:
+        means = [scale * own.over_seeds(name, phase.first, phase.last).mean() for phase in result.phases]
+        rows.append((_kind(own), (_named(own), *(f"{mean:,.{digits}f}" for mean in means))))
+    columns = ("policy", *(_stretch(phase) for phase in result.phases))
+    return Sheet(f"{title}, before and after", columns, tuple(rows))
+
+
 def _shares(result: ScenarioFindings) -> Sheet:
     """The watched model: its share in each phase, and how soon it moved."""
     assert result.watched is not None
@@ -95,6 +117,20 @@ def _shares(result: ScenarioFindings) -> Sheet:
         f"over {WINDOW} went half-way to where the truth's best has it (– where it need not move)."
     )
     return Sheet(f"Share of {result.models[result.watched]}", tuple(columns), tuple(rows), caption)
+
+
+def _beliefs(result: ScenarioFindings) -> Sheet:
+    """What learners believe of the answers they chose, less what those were."""
+    rows = []
+    for own in result.played:
+        if own.learns:
+            off = ("" if np.isnan(value) else f"{value:+.3f}" for value in result.belief(own))
+            rows.append((_kind(own), (_named(own), *off)))
+    columns = ("policy", *(short_name(model, 14) for model in result.models), "all")
+    caption = (
+        "Of the answers each chose of a model; empty where those are less than a hundredth of its answers."
+    )
+    return Sheet("Quality believed at the end, less the true one", columns, tuple(rows), caption)
 
 
 def terminal_tables(result: ScenarioFindings) -> Group:

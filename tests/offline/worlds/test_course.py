@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from banditroute.offline.replay.catalogue import contexts
-from banditroute.offline.worlds.course import Course, all_heard, inhabited, lay_out
+from banditroute.offline.worlds.course import Course, all_heard, inhabited, lay_out, no_lies_heard
+from banditroute.offline.worlds.live import play_live
 from banditroute.offline.worlds.play import play_learner, play_reference, start_state
 from banditroute.offline.worlds.run import world_settings
-from banditroute.offline.worlds.scenario import Event, Feedback, NewModel, Scenario
+from banditroute.offline.worlds.scenario import Event, Feedback, Judging, NewModel, Principals, Scenario
 from banditroute.offline.worlds.simulated import DemoWorld
 from banditroute.offline.worlds.timeline import arrivals
 from banditroute.policies import get_policy
@@ -116,23 +117,23 @@ def test_traffic_swings_about_its_rate() -> None:
 def test_feedback_is_told_as_it_says() -> None:
     feedback = Feedback(rate=0.3, below=0.6, rate_below=0.9, delay_hours=2.0)
     course = _laid(replace(PLAIN, feedback=feedback))
-    heard, quality = ~np.isnan(course.heard), course.log.quality
+    heard, quality = ~np.isnan(course.speech.heard), course.log.quality
     failed = quality == 0.0
     assert heard[(quality >= 0.6)].mean() == pytest.approx(0.3, abs=0.03)
     assert heard[(quality < 0.6) & ~failed].mean() == pytest.approx(0.9, abs=0.03)
-    assert np.array_equal(course.heard[heard], quality[heard])
-    waited = (course.told - np.arange(4_000)[:, None])[~failed] / 5_000 * 24
+    assert np.array_equal(course.speech.heard[heard], quality[heard])
+    waited = (course.speech.told - np.arange(4_000)[:, None])[~failed] / 5_000 * 24
     assert np.median(waited) == pytest.approx(2.0, rel=0.1)
 
 
 def test_thumbs_and_leanings() -> None:
     feedback = Feedback(thumbs=True, bias={"gpt-4o": -0.3}, bias_from=2_000)
     course = _laid(replace(PLAIN, feedback=feedback))
-    assert set(np.unique(course.heard)) == {0.0, 1.0}
-    gap = (course.heard - course.log.quality)[:, GPT]
+    assert set(np.unique(course.speech.heard)) == {0.0, 1.0}
+    gap = (course.speech.heard - course.log.quality)[:, GPT]
     assert gap[:2_000].mean() == pytest.approx(0.0, abs=SE * 0.3 / np.sqrt(2_000))
     assert gap[2_000:].mean() == pytest.approx(-0.3, abs=SE * 0.45 / np.sqrt(2_000) + 0.005)
-    assert np.array_equal(all_heard(course).heard, course.log.quality)
+    assert np.array_equal(all_heard(course).speech.heard, course.log.quality)
 
 
 def test_the_compiled_loop_does_what_decide_and_learn_do() -> None:
@@ -153,8 +154,81 @@ def test_the_compiled_loop_does_what_decide_and_learn_do() -> None:
     course, policy = lay_out(scenario, world, 3), get_policy("thompson", settings)
     known = contexts(course.log, settings, text=False)
     state = start_state(course, settings)
-    fast = play_learner(course, policy, settings, known, 3, state)
-    assert np.array_equal(fast, play_reference(course, policy, settings, known, 3, state))
+    fast, _ = play_learner(course, policy, settings, known, 3, state)
+    assert np.array_equal(fast, play_reference(course, policy, settings, known, 3, state)[0])
     assert len(set(fast)) == 7
     assert not (fast[200:260] == GPT).any()
     assert not (fast[:150] == 6).any()
+
+
+def test_a_live_learner_lives_as_the_definition_says() -> None:
+    """Events, pages and the service's fold come to what `learn` makes of the same facts."""
+    scenario = replace(
+        PLAIN,
+        requests=300,
+        events=(
+            Event(at=100, until=160, model="gpt-4o", available=False),
+            Event(at=130, model="gpt-4o", usd=0.2),
+            Event(at=50, until=150, model="qwen3-32b", failure=0.5),
+        ),
+        feedback=Feedback(rate=0.6, delay_hours=0.3, noise=0.1),
+    )
+    world = DemoWorld()
+    settings = world_settings(scenario, world)
+    course, policy = lay_out(scenario, world, 3), get_policy("thompson", settings)
+    known = contexts(course.log, settings, text=False)
+    state = start_state(course, settings)
+    live, _ = play_live(course, policy, settings, known, 3, state)
+    assert np.array_equal(live, play_reference(course, policy, settings, known, 3, state)[0])
+    rarely, _ = play_live(course, policy, settings, known, 3, state, every=50)
+    assert not np.array_equal(live, rarely)
+    assert not (rarely[100:160] == GPT).any()
+
+
+def test_liars_say_what_they_are_said_to_say() -> None:
+    crowd = Principals(count=50, liars=0.1, volume=0.3, lies_from=1_000, strictness=0.1)
+    plain = _laid(replace(PLAIN, principals=crowd)).speech
+    assert plain.liar[1_000:].mean() == pytest.approx(0.3, abs=SE * np.sqrt(0.21 / 3_000))
+    assert not plain.liar[:1_000].any()
+    assert set(plain.speaker[plain.liar]) == {45, 46, 47, 48, 49}
+    assert set(plain.speaker) == set(range(50))
+    lies = plain.liar[:, None] & ~_laid(PLAIN).failed
+    np.testing.assert_allclose(plain.heard[lies], 1.0 - plain.honest[lies])
+    assert np.array_equal(plain.heard[~lies], plain.honest[~lies])
+    boost = _laid(replace(PLAIN, principals=replace(crowd, lie="boost:gpt-4o"))).speech
+    assert np.array_equal(boost.honest, plain.honest)
+    assert (np.where(lies, boost.heard, 1.0)[:, GPT] == 1.0).all()
+    assert (np.delete(np.where(lies, boost.heard, 0.0), GPT, axis=1)[boost.liar] == 0.0).all()
+    flatter = _laid(replace(PLAIN, principals=replace(crowd, lie="flatter:gpt-4o"))).speech
+    others = np.delete(np.arange(6), GPT)
+    assert np.array_equal(flatter.heard[:, others], plain.honest[:, others])
+    anything = _laid(replace(PLAIN, principals=replace(crowd, lie="random"))).speech
+    assert anything.heard[lies].mean() == pytest.approx(0.5, abs=0.02)
+    course = _laid(replace(PLAIN, principals=crowd))
+    assert np.array_equal(no_lies_heard(course).speech.heard, plain.honest)
+
+
+def test_each_principal_is_strict_in_his_own_way() -> None:
+    course = _laid(replace(PLAIN, principals=Principals(count=8, strictness=0.1)))
+    gap = (course.speech.heard - course.log.quality)[
+        :, 0
+    ]  # the one model that is far from 0 and 1 throughout
+    means = np.array([gap[course.speech.speaker == i].mean() for i in range(8)])
+    assert 0.03 < means.std() < 0.2
+    again = _laid(replace(PLAIN, principals=Principals(count=8, strictness=0.1)), seed=2)
+    other = (again.speech.heard - again.log.quality)[:, 0]
+    same = np.array([other[again.speech.speaker == i].mean() for i in range(8)])
+    np.testing.assert_allclose(same, means, atol=0.03)
+
+
+def test_a_judge_scores_a_uniform_share_by_a_scale_of_his_own() -> None:
+    judging = Judging(rate=0.2, slope=0.5, lean=0.3, noise=0.02, bias={"gpt-4o": 0.1})
+    course = _laid(replace(PLAIN, judging=judging, events=(Event(at=0, model="qwen3-32b", failure=0.5),)))
+    judged, scored = course.speech.judged, ~np.isnan(course.speech.judged)
+    assert not scored[course.failed].any()
+    share = scored[~course.failed].mean()
+    assert share == pytest.approx(0.2, abs=SE * np.sqrt(0.16 / 4_000))
+    leaning = 0.3 + 0.5 * course.log.quality + 0.1 * (np.arange(6) == GPT)
+    assert (judged - leaning)[scored].std() == pytest.approx(0.02, rel=0.1)
+    assert abs((judged - leaning)[scored].mean()) < 0.002
+    assert np.isnan(_laid(PLAIN).speech.judged).all()

@@ -87,6 +87,36 @@ BROKEN = {
         ":6: rate of [feedback] must be a number from 0 to 1",
     ),
     "model without a twin": (GOOD + '[[models]]\nid = "new"\n', "number 1 has no like"),
+    "liars without a number": (
+        GOOD + "[principals]\ncount = 3\nliars = 0.1\n",
+        ":7: [principals] makes 0 of 3 liars; take more of them",
+    ),
+    "volume without liars": (
+        GOOD + "[principals]\ncount = 30\nvolume = 0.3\n",
+        "has a volume of lies and no liars; add liars = 0.1",
+    ),
+    "unknown lie": (
+        GOOD + '[principals]\nlie = "boost"\n',
+        "lie of [principals] must be invert, random, boost:MODEL or flatter:MODEL",
+    ),
+    "lies too late": (GOOD + "[principals]\nlies_from = 500\n", "lie only after the last request"),
+    "misspelt section of a learner": (
+        GOOD + '[[learners]]\nname = "a"\nbudget = { usd_per_dya = 3 }\n',
+        'budget of [[learners]] number 1 has no key "usd_per_dya"; did you mean "usd_per_day"?',
+    ),
+    "half a guardrail": (
+        GOOD + '[[learners]]\nname = "a"\nguardrails = [{ request_class = "*" }]\n',
+        "guardrails of [[learners]] number 1 item 1 has no baseline; add baseline = …",
+    ),
+    "value of a section of a learner": (
+        GOOD + '[[learners]]\nname = "a"\ntrust = { max_share = 2 }\n',
+        "trust of [[learners]] number 1 has a max_share that must be a number from 0.001 to 1",
+    ),
+    "a budget that is not lived by": (
+        GOOD + '[[learners]]\nname = "a"\nlive = false\nbudget = { usd_per_day = 3 }\n',
+        "has budget, which only a live learner goes by; drop live = false",
+    ),
+    "column to show": (GOOD.replace("seeds = 1", 'seeds = 1\nshow = ["cost"]'), 'item 1 is "cost"'),
     "model arrives too late": (
         GOOD + '[[models]]\nid = "new"\nlike = "gpt-4o"\narrives = 900\n',
         '"new" arrives after the last request; lower arrives',
@@ -102,6 +132,14 @@ UNKNOWN_TO_THE_WORLD = {
     "twin": (GOOD + '[[models]]\nid = "new"\nlike = "gpt"\n', 'the world has no model "gpt"'),
     "taken": (GOOD + '[[models]]\nid = "gpt-4o"\nlike = "gpt-4o"\n', 'has a model "gpt-4o" already'),
     "watched": ('watch = "nobody"\n' + GOOD, 'the world has no model "nobody"'),
+    "spoken for": (
+        GOOD + '[principals]\ncount = 9\nlie = "boost:gpt4o"\n',
+        'no model "gpt4o"; did you mean "gpt-4o"?',
+    ),
+    "guarded": (
+        GOOD + '[[learners]]\nname = "a"\nguardrails = [{ request_class = "*", baseline = "gpt" }]\n',
+        'the world has no model "gpt"',
+    ),
     "flattered": (GOOD + "[feedback]\nbias = { llama = 0.1 }\n", 'the world has no model "llama"'),
 }
 

@@ -32,6 +32,7 @@ def _shrunk(scenario: Scenario, by: int = 20) -> Scenario:
             for own in scenario.events
         ),
         feedback=replace(scenario.feedback, bias_from=scenario.feedback.bias_from // by),
+        principals=replace(scenario.principals, lies_from=scenario.principals.lies_from // by),
     )
 
 
