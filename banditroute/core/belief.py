@@ -20,7 +20,7 @@ from banditroute.core.instruments import Instrument
 from banditroute.core.measurement import with_judges
 from banditroute.core.outdated import adjustment
 from banditroute.core.posterior import FactorPrior, SufficientStats
-from banditroute.core.response import Response, response
+from banditroute.core.response import Response, response, unexplained_by_features
 from banditroute.core.speakers import Belief, with_nobody
 from banditroute.core.speakers import adjustment as of_speakers
 from banditroute.core.testimony import JUDGED, QUALITY, Testimony, watched_factors
@@ -79,7 +79,7 @@ def weighed(
                     for name, own in instruments.items()
                 }
             elif (sums := found[factor.index]) is not None:
-                found[factor.index] = believed(sums, *outdated)
+                found[factor.index] = believed(sums, *outdated, logarithmic=factor.logarithmic)
     direct = found[QUALITY]
     if direct is not None and instruments:
         found[QUALITY] = with_judges(
@@ -130,7 +130,7 @@ def _who_answers(direct: SufficientStats, instruments: Mapping[str, Instrument])
     """Who answers, by the judge who has scored most of what people scored too."""
     audit = max(instruments.values(), key=lambda own: float(own.pairs[..., 0].sum()))
     silent = np.stack(_cells(audit.judged), axis=2)
-    return response(audit.pairs, silent, np.stack(_cells(direct), axis=2))
+    return response(audit.pairs, silent, np.stack(_cells(direct), axis=2), unexplained_by_features(direct))
 
 
 def _cells(sums: SufficientStats) -> tuple[Floats, Floats, Floats]:

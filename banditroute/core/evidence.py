@@ -14,14 +14,20 @@ from banditroute.core.posterior import SufficientStats
 
 
 def believed(
-    stats: SufficientStats, share: Floats, shift: Floats, excess: Floats | None = None
+    stats: SufficientStats,
+    share: Floats,
+    shift: Floats,
+    excess: Floats | None = None,
+    *,
+    logarithmic: bool = False,
 ) -> SufficientStats:
     """The sums with each cell's outcomes counted for `share` and raised by `shift`, both `(k, c)`, and less
     `excess` `(k, c)` of what is then their scatter, Σw(y − ȳ)².
 
     A model's sums split into those about its cells' means, which are weighed by cell, and the scatter about
     them, which no longer knows its class and is weighed by the mean share (as history is: `blend`). A shift
-    of all outcomes of a cell moves Σw(y−c)² by `2sΣw(y−c) + s²Σw`: exact.
+    of all outcomes of a cell moves Σw(y−c)² by `2sΣw(y−c) + s²Σw`: exact. Where y is a logarithm, it is a
+    factor of the raw values.
     """
     k, c = share.shape
     places = np.arange(1, 1 + c)
@@ -39,7 +45,10 @@ def believed(
     xy += np.einsum("ag,ag,agi->ai", shift, share * numbers, averages)
     cells = share[:, :, None] * stats.cells
     cells[:, :, 0] += shift * share * (2.0 * stats.xy[:, places] + shift * numbers)
-    cells[:, :, 1] += shift * cells[:, :, 2]
+    if logarithmic:
+        cells[:, :, 1] *= np.exp(shift)
+    else:
+        cells[:, :, 1] += shift * cells[:, :, 2]
     if excess is not None:
         cells[:, :, 0] -= excess
     return SufficientStats(np.ascontiguousarray(xx), np.ascontiguousarray(xy), cells)

@@ -33,12 +33,6 @@ class Instrument:
         """Every sum multiplied by one number."""
         return Instrument(self.judged.scaled(by), self.pairs * by)
 
-    def without(self, row: int) -> Instrument:
-        """With nothing scored of a model's row."""
-        pairs = self.pairs.copy()
-        pairs[row] = 0.0
-        return Instrument(self.judged.without(row), pairs)
-
 
 def empty_instrument(k: int, c: int, d: int) -> Instrument:
     """A judge that has said nothing yet, of k models in c classes with d features."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from msgspec import Struct
 
 from banditroute.core import kernels
 from banditroute.core.features import TYPICAL_TOKENS
@@ -22,15 +21,6 @@ from banditroute.types import FACTORS, Observation
 Told = dict[int, list[Reading]]
 
 
-class Reset(Struct, frozen=True):
-    """What is believed of a model is to begin afresh: outcomes of decisions before `at` count no more. Of one
-    factor, or of all of them."""
-
-    model: str
-    at: float
-    factor: str | None = None
-
-
 def learn(
     state: State,
     observations: Sequence[Observation],
@@ -39,12 +29,11 @@ def learn(
     at: float,
     refit: bool = True,
     heard: Sequence[Heard] = (),
-    resets: Sequence[Reset] = (),
 ) -> State:
     """Folds observations into a new state; `seq` is the last event they come from.
 
     `heard` is what the same events said for the first time, which only those need who follow the log event
-    by event (`watch`). `resets` come before the observations.
+    by event (`watch`).
 
     The sums do not depend on the order or the batches in which observations arrive (but for the
     rounding of additions), and the fit is a function of the sums and `at`. With `refit=False` the
@@ -52,8 +41,6 @@ def learn(
     cache: the next refit forgets it. Observations of models that are no longer configured, and of
     factors that nobody learns, are passed over: they say nothing about the others.
     """
-    for reset in resets:
-        state = _without(state, reset)
     frame = state.frame
     at = max(at, state.at)
     references = tuple(reference_for(at, h) for h in frame.half_lives)
@@ -93,7 +80,7 @@ def learn(
     if refit:
         return refitted(
             frame, tuple(stats), references, seq=seq, at=at, since=state, spending=spending, watch=watch,
-            testimony=testimony, resets=state.resets,
+            testimony=testimony,
         )  # fmt: skip
     shares = class_shares(frame, tuple(stats)) if QUALITY in told else state.class_shares
     stale = state.stale | frozenset(told) | frozenset({QUALITY} if judged else ())
@@ -119,8 +106,6 @@ def _read(
         if f is None or model is None or state.stats[f] is None:
             continue
         row = int(frame.group[model]) if f == QUALITY else model
-        if state.resets and o.decided_at < state.resets.get((row, f), -math.inf):
-            continue
         weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
         reading = Reading(row, place[id(o.context)], value, weight, o)
         if o.instrument:
@@ -128,23 +113,6 @@ def _read(
         else:
             told.setdefault(f, []).append(reading)
     return told, judged
-
-
-def _without(state: State, reset: Reset) -> State:
-    """The state with nothing known of a model from before a reset. What it holds was decided before."""
-    frame = state.frame
-    model = frame.model_index(reset.model)
-    if model is None:
-        return state
-    stats, testimony, resets = list(state.stats), state.testimony, dict(state.resets)
-    for f, name in enumerate(FACTORS):
-        row = int(frame.group[model]) if f == QUALITY else model
-        sums = stats[f]
-        if reset.factor not in (None, name) or sums is None or resets.get((row, f), -math.inf) >= reset.at:
-            continue
-        stats[f], testimony = sums.without(row), testimony.without(row, f)
-        resets[row, f] = reset.at
-    return replace(state, stats=tuple(stats), testimony=testimony, resets=resets)
 
 
 def _learned_as(frame: Frame, o: Observation) -> tuple[int | None, float]:

@@ -32,6 +32,9 @@ WORTH = 0.1
 RECOVERY = 300.0
 """Requests over which what was over- or underspent is made up for."""
 
+AHEAD = 24.0
+"""The rate of the moment is taken to last this many times as long as the day has been going."""
+
 CARRIED = 500.0
 """At most this many requests' targets are carried along: a quiet week does not buy a wild day."""
 
@@ -60,13 +63,14 @@ class Dual(Struct, frozen=True):
 
 
 class Day(Struct, frozen=True):
-    """What was paid today: USD and bills, the bills of the day before (0 before the second day), the time of
-    the last decision and the mean time between decisions, over about thirty."""
+    """What was paid today: USD and bills, the bills of the day before (0 before the second day), the times of
+    the day's first and last decision, and the mean time between decisions, over about thirty."""
 
     day: int = -1
     usd: float = 0.0
     bills: int = 0
     before: int = 0
+    first: float = 0.0
     at: float = 0.0
     interval: float = 0.0
 
@@ -79,13 +83,17 @@ class Day(Struct, frozen=True):
         known = min(self.bills + self.before, 30)
         interval = waited if known <= 1 else self.interval + (waited - self.interval) / known
         if day > self.day:
-            return Day(day, usd, 1, self.bills, at, interval)
-        return Day(day, self.usd + usd, self.bills + 1, self.before, max(at, self.at), interval)
+            return Day(day, usd, 1, self.bills, at, at, interval)
+        last = max(at, self.at)
+        return Day(day, self.usd + usd, self.bills + 1, self.before, self.first, last, interval)
 
     def to_come(self) -> float:
         """Bills that the rest of the day may bring: as many as came yesterday, or at the rate of the
-        moment; halfway, since the one knows nothing of growth and the other nothing of the night."""
-        at_rate = ((self.day + 1) * DAY - self.at) / max(self.interval, 1e-3)
+        moment; halfway, since the one knows nothing of growth and the other nothing of the night. A minute's
+        rate says something of the next half hour, and nothing of the day."""
+        seen = self.at - self.first
+        left = min((self.day + 1) * DAY - self.at, AHEAD * (seen + 60.0))
+        at_rate = left / max(self.interval, 1e-3)
         if self.before == 0:
             return max(at_rate, 1.0)
         return max(0.5 * at_rate + 0.5 * max(self.before - self.bills, 0), 1.0)

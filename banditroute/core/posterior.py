@@ -59,12 +59,6 @@ class SufficientStats:
         """Every sum multiplied by one number."""
         return SufficientStats(self.xx * by, self.xy * by, self.cells * by)
 
-    def without(self, row: int) -> SufficientStats:
-        """With nothing known of one model's row."""
-        left = self.copy()
-        left.xx[row], left.xy[row], left.cells[row] = 0.0, 0.0, 0.0
-        return left
-
 
 @dataclass(frozen=True, slots=True)
 class Posterior:

@@ -24,9 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from banditroute.core.base import Floats
+from banditroute.core.posterior import SufficientStats
 
-EXPECTED_DIFFERENCE = 0.1
-"""Sd, beforehand, of the difference between scored and silent answers, on the judge's scale."""
+EXPECTED_DIFFERENCE = 0.3
+"""Sd, beforehand, of how scored answers differ from silent ones, in sds of the judge's scores in a cell."""
 
 _FEW = 4.0  # answers' worth of the pool in each cell's rate and variance
 _WEAKEST_SLOPE = 0.2  # a judge who follows people less than that tells nothing about who answers
@@ -47,10 +48,13 @@ class Response:
     silent: float
 
 
-def response(pairs: Floats, silent: Floats, direct: Floats) -> Response:
+def response(pairs: Floats, silent: Floats, direct: Floats, unexplained: float = 1.0) -> Response:
     """Who answers, from the audit of one judge: `pairs` `(k, c, 6)` are Σ of 1, J, Y, J², JY, Y² over answers
     that people scored too, `silent` `(k, c, 3)` Σ of 1, J, J² over those that they did not, `direct`
-    `(k, c, 3)` Σ of 1, y, y² of all that people said. Without both kinds the shift is 0."""
+    `(k, c, 3)` Σ of 1, y, y² of all that people said. Without both kinds the shift is 0.
+
+    `unexplained` is the share of the scatter within cells that requests' features do not explain. A fit that
+    knows them is misled by no more than that: that hard requests are scored more often, it sees."""
     n1, n0 = pairs[:, :, 0], silent[:, :, 0]
     answered = float(n1.sum())
     audited = answered + float(n0.sum())
@@ -70,13 +74,36 @@ def response(pairs: Floats, silent: Floats, direct: Floats) -> Response:
     spread = max(within / degrees, 1e-12)
     # Shrunk: at first nothing is known of who answers, and most often there is nothing to know.
     error = spread / total
-    known = EXPECTED_DIFFERENCE**2 / (EXPECTED_DIFFERENCE**2 + error)
+    known = EXPECTED_DIFFERENCE**2 * spread / (EXPECTED_DIFFERENCE**2 * spread + error)
     slope = _slope(pairs)
     of_people = float(np.average(variance, weights=n1)) if answered > 0.0 else 1.0
     gamma = known * difference / (slope * of_people)
     gamma_sd = math.sqrt(known * error) / (slope * of_people)
-    reach = (1.0 - rate) * variance
+    reach = (1.0 - rate) * variance * unexplained
     return Response(rate, gamma, gamma_sd, -gamma * reach, gamma_sd * reach, answered, audited - answered)
+
+
+def unexplained_by_features(stats: SufficientStats) -> float:
+    """Share of the scatter of people's scores within cells that the features of requests, each model's for
+    itself, leave over; drawn to 1 while few scores are known."""
+    k, c = stats.cells.shape[:2]
+    places, rest = np.arange(1, 1 + c), slice(1 + c, None)
+    n = stats.xx[:, places, places]
+    mean = np.divide(stats.xx[:, places, rest], n[:, :, None], where=n[:, :, None] > 0.0,
+                     out=np.zeros((k, c, stats.xx.shape[1] - 1 - c)))  # fmt: skip
+    features = stats.xx[:, rest, rest] - np.einsum("agi,ag,agj->aij", mean, n, mean)
+    together = stats.xy[:, rest] - np.einsum("agi,ag->ai", mean, stats.xy[:, places])
+    # One score's worth of nothing seen keeps features that never varied out of it.
+    ridge = np.eye(features.shape[1])
+    slopes = np.linalg.solve(features + ridge, together[:, :, None])[:, :, 0]
+    scatter = float(_scatter(n, stats.xy[:, places], stats.cells[:, :, 0]).sum())
+    left = max(0.0, scatter - float((slopes * together).sum()))
+    degrees = float(np.maximum(n - 1.0, 0.0).sum())
+    used = float(np.trace(np.linalg.solve(features + ridge, features), axis1=1, axis2=2).sum())
+    if degrees <= used or scatter <= 0.0:
+        return 1.0
+    per = scatter / degrees
+    return min(1.0, (_FEW * per + left * degrees / (degrees - used)) / (_FEW * per + scatter))
 
 
 def bounds(rate: Floats, direct: Floats, odds: float) -> Floats:

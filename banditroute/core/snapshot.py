@@ -61,7 +61,6 @@ def dump_state(state: State) -> bytes:
         references=np.array(state.references),
         spending=np.array(sorted(state.spending.items()), dtype=np.float64).reshape(-1, 2),
         watch=np.frombuffer(msgspec.json.encode(state.watch), np.uint8),
-        resets=np.array([(*key, at) for key, at in sorted(state.resets.items())]).reshape(-1, 3),
         **testimony_arrays(state.testimony),  # type: ignore[arg-type]
         **arrays,  # type: ignore[arg-type]
     )
@@ -83,7 +82,6 @@ def load_state(payload: bytes, settings: Settings) -> State:
         return refitted(
             frame, stats, references, seq=seq, at=at, spending=spending, watch=watch,
             testimony=testimony_of(arrays),
-            resets={(int(row), int(f)): float(time) for row, f, time in arrays["resets"]},
         )  # fmt: skip
 
 

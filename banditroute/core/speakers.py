@@ -47,11 +47,6 @@ class Speakers:
         """Every sum multiplied by one number."""
         return Speakers(self.shape, self.key, self.sums * by, self.names)
 
-    def without(self, row: int) -> Speakers:
-        """With nothing said of a model's row."""
-        k, c = self.shape
-        return _kept(self, (self.key // c) % k != row)
-
 
 @dataclass(frozen=True, slots=True)
 class Belief:

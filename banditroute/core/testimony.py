@@ -15,12 +15,12 @@ import numpy as np
 
 from banditroute.config.settings import Settings
 from banditroute.core.base import Floats, Ints
-from banditroute.core.blocks import BASE, Blocks, advanced, empty_blocks, without
+from banditroute.core.blocks import BASE, Blocks, advanced, empty_blocks
 from banditroute.core.blocks import observe as block
 from banditroute.core.calibration import calibrate
 from banditroute.core.changes import YEAR, Change, detect
 from banditroute.core.drift import Drift, drift
-from banditroute.core.instruments import Instrument, empty_instrument, with_judged, with_pairs
+from banditroute.core.instruments import Instrument, empty_instrument, pair_terms, with_judged, with_pairs
 from banditroute.core.posterior import FactorPrior
 from banditroute.core.scan import Factor
 from banditroute.core.speakers import Speakers, no_speakers
@@ -46,7 +46,7 @@ class Testimony:
     """What is known of those who speak, of judges, and of when things were said.
 
     `speakers` and `blocks` are None where nobody is named and nothing is watched. `pairs` are blocks of time
-    by instrument, of scores J beside people's Y: sums of J, of Y and of J − Y in place of three factors.
+    by instrument, of scores J beside people's Y: sums of J, Y, J², JY and Y² in place of factors.
     `changes` and `drifts` (of judges) are what the blocks show. Whatever forgets does so as quality does; the
     blocks keep outcomes as they came.
     """
@@ -68,19 +68,6 @@ class Testimony:
         instruments = {name: own.scaled(by) for name, own in self.instruments.items()}
         speakers = None if self.speakers is None else self.speakers.scaled(by)
         return replace(self, instruments=instruments, speakers=speakers)
-
-    def without(self, row: int, factor: int) -> Testimony:
-        """With nothing known of one factor of a model's row."""
-        blocks = None if self.blocks is None else without(self.blocks, row, (factor,))
-        if factor != QUALITY:
-            return replace(self, blocks=blocks)
-        return replace(
-            self,
-            instruments={name: own.without(row) for name, own in self.instruments.items()},
-            speakers=None if self.speakers is None else self.speakers.without(row),
-            blocks=None if blocks is None else without(blocks, row, (JUDGED,)),
-            pairs={name: without(own, row, (0, 1, 2)) for name, own in self.pairs.items()},
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +176,9 @@ def _paired(
         own = [reading for reading in readings if reading.source.instrument == name]
         said = Readings.of(own, x, cls, prior)
         people = np.array([r.source.people for r in own], np.float64) - prior.center
-        blocks = pairs.get(name) or empty_blocks(3, *shape)
-        for slot, values in enumerate((said.values, people, said.values - people)):
+        blocks = pairs.get(name) or empty_blocks(5, *shape)
+        terms = pair_terms(said.values, people, 0.0)[:, 1:]
+        for slot, values in enumerate(terms.T):
             blocks = block(blocks, slot, said.times, said.rows, said.classes, values, said.signs, at)
         pairs[name] = blocks
     return pairs
@@ -216,9 +204,8 @@ def watched(testimony: Testimony, settings: Settings, priors: Sequence[FactorPri
 def _terms(pairs: Blocks) -> Floats:
     """Sums of 1, J, Y, J², JY, Y² by block and cell, `(b, m, 6)`."""
     stacked = pairs.stacked()
-    j, y, apart = (stacked[:, slot].reshape(len(stacked), -1, 3) for slot in range(3))
-    product = 0.5 * (j[..., 2] + y[..., 2] - apart[..., 2])
-    return np.stack([j[..., 0], j[..., 1], y[..., 1], j[..., 2], product, y[..., 2]], axis=2)
+    cells = [stacked[:, 0, ..., 0], *(stacked[:, slot, ..., 1] for slot in range(5))]
+    return np.stack(cells, axis=-1).reshape(len(stacked), -1, 6)
 
 
 def watched_factors(priors: Sequence[FactorPrior]) -> list[Factor]:

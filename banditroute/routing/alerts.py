@@ -13,17 +13,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 
 import msgspec
-from msgspec import Struct
 
 from banditroute.config.feedback import AlertSettings
-from banditroute.core import guardrails
-from banditroute.core.changes import Change
-from banditroute.core.state import State
 from banditroute.errors import BanditrouteError, ConfigError
-from banditroute.store.controls import Control, Controls
+from banditroute.routing.alarms import Alarm, is_told, place
+from banditroute.store.controls import Controls
 from banditroute.upstream.webhook import post
 
 LOOK_SECONDS = 1.0
@@ -36,48 +32,6 @@ OUTDATED = 7 * 86_400.0
 """Seconds after which an alarm that could not be told is no longer sent; it stays in the store."""
 
 _log = logging.getLogger(__name__)
-
-
-class Alarm(Struct, frozen=True):
-    """Something that people should know. `subject` is a model, a class, an instrument or a principal, empty
-    where it is about all; `since` is when it began, `since_low` the earliest that may be; `size`, `low` and
-    `high` are by how much, as in `core.changes.Change`."""
-
-    kind: str
-    subject: str
-    factor: str
-    message: str
-    since: float
-    since_low: float
-    size: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-def alarms_of(state: State) -> list[Alarm]:
-    """What the state has found out, in words."""
-    guards = state.watch.guards
-    broken = [] if guards is None else [_broken(alarm) for alarm in guards.alarms()]
-    return broken + [
-        Alarm(
-            kind=change.kind,
-            subject=(subject := _subject(state, change)),
-            factor=change.factor,
-            message=_sentence(change, subject),
-            since=change.since,
-            since_low=change.since_low,
-            size=change.size,
-            low=change.low,
-            high=change.high,
-        )
-        for change in state.testimony.changes
-    ]
-
-
-def is_told(alarm: Alarm, told: Sequence[Control]) -> bool:
-    """Whether an alarm of this kind was raised since the matter began: it may look a little different as
-    more outcomes come in, and need not be told again. `told` are the alarms in the store."""
-    return any(event.subject == _place(alarm) and event.at >= alarm.since_low for event in told)
 
 
 class Alerts:
@@ -127,7 +81,7 @@ class Alerts:
         body = msgspec.to_builtins(alarm)
         known = lambda told: is_told(alarm, told)  # noqa: E731
         event = self._controls.append_unless(
-            known, "alarm", _place(alarm), body={**body, "id": uuid.uuid4().hex}
+            known, "alarm", place(alarm), body={**body, "id": uuid.uuid4().hex}
         )
         if event is not None:
             self.raised += 1
@@ -169,52 +123,6 @@ class Alerts:
                     self.tell()
             except Exception:  # noqa: BLE001 (the store may be away; the next look raises what this one did not)
                 _log.exception("Alarms could not be raised; trying again.")
-
-
-def _place(alarm: Alarm) -> str:
-    """What an alarm is about: two of the same place are one, unless one began after the other."""
-    return f"{alarm.kind}/{alarm.subject}/{alarm.factor}"
-
-
-def _broken(alarm: guardrails.Alarm) -> Alarm:
-    """A guardrail that was broken: each time is an alarm of its own."""
-    return Alarm(
-        "guardrail",
-        alarm.request_class,
-        "quality",
-        f"{alarm.says[0].upper()}{alarm.says[1:]}.",
-        alarm.at,
-        alarm.at,
-    )
-
-
-def _subject(state: State, change: Change) -> str:
-    if change.kind == "model":
-        return state.models[change.row].id
-    return state.classes[change.row] if change.kind == "traffic" else ""
-
-
-def _sentence(change: Change, subject: str) -> str:
-    """An alarm in one plain sentence."""
-    since = datetime.fromtimestamp(change.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    if change.kind == "traffic":
-        return (
-            f"The traffic has changed since {since}: the share of class {subject} moved by "
-            f"{change.size:+.0%} ({change.low:+.0%} to {change.high:+.0%})."
-        )
-    what = {"quality": "quality", "seconds": "latency", "ttft_seconds": "time to the first token"}
-    moved = (
-        f"{change.size:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
-        if change.factor == "quality"
-        else f"{change.size:+.0%} ({change.low:+.0%} to {change.high:+.0%})"
-    )
-    name = what.get(change.factor, "cost")
-    if change.kind == "model":
-        return f"The {name} of {subject} has changed since {since}: {moved}; it is learned anew."
-    return (
-        f"The {name} of all models has changed alike since {since}: {moved}; look at the judge, the raters "
-        "or the requests rather than at a model."
-    )
 
 
 def _secret(settings: AlertSettings, environ: Mapping[str, str]) -> bytes | None:

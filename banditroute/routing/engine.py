@@ -12,7 +12,8 @@ from banditroute import intake
 from banditroute.config.settings import Settings
 from banditroute.core.decide import Request, State
 from banditroute.errors import NoEligibleModel, RequestError, UnknownDecision
-from banditroute.routing.alerts import Alerts, alarms_of
+from banditroute.routing.alarms import alarms_of
+from banditroute.routing.alerts import Alerts
 from banditroute.routing.choose import Chooser, Draft
 from banditroute.routing.fields import FeedbackFields, RouteFields
 from banditroute.routing.follow import Follower, Progress

@@ -13,7 +13,6 @@ from banditroute.config.settings import RequestClass, Settings
 from banditroute.core.account import account
 from banditroute.core.base import Floats
 from banditroute.core.decide import State, initial_state, learn
-from banditroute.core.learning import Reset
 from banditroute.core.snapshot import dump_state, load_state, state_distance
 from banditroute.core.summary import summary
 from banditroute.types import Context, Model, Observation
@@ -159,21 +158,6 @@ def test_everything_beside_the_sums_is_kept_and_does_not_depend_on_pages() -> No
         assert np.abs(left).max() < 1e-9
     assert nothing.testimony.speakers is not None
     assert len(nothing.testimony.speakers.key) == 0
-
-
-def test_a_reset_begins_afresh_for_one_model_and_late_news_of_before_do_not_count() -> None:
-    rng = np.random.default_rng(4)
-    before, after = told(rng, 300, by="ann"), told(rng, 90, at=300 * 60.0, by="ann", mean={**MEAN, "a": 0.3})
-    state = folded(before)
-    state = learn(state, after, seq=3, at=390 * 60.0, resets=[Reset("a", 300 * 60.0)])
-    late = [o for o in before if o.model == "a"]
-    later = learn(state, late, seq=4, at=state.at)
-    assert state_distance(state, later) == 0.0
-    assert abs(qualities(later)[0] - 0.3) < 0.06
-    sums = later.stats[0]
-    assert sums is not None
-    assert sums.cells[0, :, 2].sum() == 30
-    assert sums.cells[1, :, 2].sum() == 130
 
 
 def test_trust_can_be_switched_off() -> None:

@@ -26,7 +26,8 @@ from banditroute.core.state import State, initial_state
 from banditroute.core.summary import summary
 from banditroute.errors import ConfigError, RequestError, Unreachable
 from banditroute.router import Router
-from banditroute.routing.alerts import Alarm, Alerts, alarms_of
+from banditroute.routing.alarms import Alarm, alarms_of
+from banditroute.routing.alerts import Alerts
 from banditroute.routing.controls import record_control
 from banditroute.routing.fields import ControlFields
 from banditroute.routing.follow import Follower

@@ -11,7 +11,7 @@ from banditroute import Router
 from banditroute.config.feedback import BudgetSettings, Guardrail, TrialSettings
 from banditroute.config.settings import StoreSettings
 from banditroute.core.guardrails import Guard
-from banditroute.routing.alerts import alarms_of
+from banditroute.routing.alarms import alarms_of
 from banditroute.routing.rebuild import rebuild
 from tests.router.setting import SETTINGS
 
