@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from banditroute.commands.discover import discover, sentences
+from banditroute.config.address import log_file
 from banditroute.config.load import Loaded, load
 from banditroute.config.prices import is_priced
 from banditroute.config.settings import RequestClass, Rule
@@ -30,24 +33,50 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="A CSV or JSONL file of text and label: report what the classifier takes each for.",
 )
-def check(config: Path | None, as_json: bool, sample: Path | None) -> None:
+@click.option("--discover", "discovers", is_flag=True, help="Ask providers which models are new or gone.")
+def check(config: Path | None, as_json: bool, sample: Path | None, discovers: bool) -> None:
     """Validates the configuration: what is wrong, where, and how to mend it.
 
     If it is right, lists models with their prices, request classes and rules. Exit code 2 if not.
-    With --sample it also reports how well the classifier does, and where to set min_confidence.
+    With --sample it also reports how well the classifier does, and where to set min_confidence. With
+    --discover it prints what to add for models that a provider serves and the configuration lacks; exit
+    code 1 where a provider does not answer.
     """
     loaded = load(config)
     _check_policies(loaded)
+    _check_judge(loaded)
     confusion = None if sample is None else _confusion(sample, loaded)
+    differences = discover(loaded.settings, loaded.priors) if discovers else None
     if as_json:
-        report = {} if confusion is None else {"confusion": confusion.to_dict()}
+        report: dict[str, object] = {} if confusion is None else {"confusion": confusion.to_dict()}
+        if differences is not None:
+            report["discovered"] = [found.to_dict() for found in differences]
         click.echo(json.dumps({**_to_dict(loaded), **report}, indent=2))
     else:
         _print(loaded)
         if confusion is not None:
             click.echo(f"\nLabelled sample {sample}\n\n{confusion}")
-    for warning in loaded.warnings:
+        if differences is not None:
+            click.echo(f"\n{sentences(differences)}")
+    for warning in (*loaded.warnings, *_probed(loaded)):
         click.echo(f"Warning: {warning}", err=True)
+    if any(found.trouble for found in differences or ()):
+        raise SystemExit(1)
+
+
+def _probed(loaded: Loaded) -> list[str]:
+    """What the golden set said of the models, where there is an event log that knows."""
+    from banditroute.routing.probing import probe_warnings
+    from banditroute.store import open_store
+
+    file = log_file(loaded.settings.store.url)
+    if file is None or not os.path.isfile(file):
+        return probe_warnings(loaded.settings, ())
+    store = open_store(loaded.settings.store.url)
+    try:
+        return probe_warnings(loaded.settings, store.controls.after(0, "probe"))
+    finally:
+        store.close()
 
 
 def _confusion(sample: Path, loaded: Loaded) -> Confusion:
@@ -83,6 +112,18 @@ def _check_policies(loaded: Loaded) -> None:
     loaded.problems.raise_any()
 
 
+def _check_judge(loaded: Loaded) -> None:
+    """Reads the judge's rubric, and sees that what it costs is known."""
+    if loaded.settings.judge.model:
+        from banditroute.judge.instrument import configured_instrument
+
+        try:
+            configured_instrument(loaded.settings)
+        except ConfigError as error:
+            loaded.problems.add(("judge", "rubric"), f"[judge]: {error}")
+            loaded.problems.raise_any()
+
+
 def _to_dict(loaded: Loaded) -> dict[str, object]:
     settings = loaded.settings
     return {
@@ -116,6 +157,8 @@ def _model_row(model: Model, loaded: Loaded) -> dict[str, object]:
         "capabilities": sorted(model.capabilities),
         "tags": sorted(model.tags),
         "prior_quality": model.prior_quality,
+        "prior_by_class": dict(model.prior_by_class),
+        "prior_from": _prior_source(model, loaded),
     }
 
 
@@ -127,6 +170,14 @@ def _price_source(model: Model, loaded: Loaded) -> str:
     if model.id in loaded.list_priced:
         return "price list"
     return "file" if is_priced(model) else "unknown"
+
+
+def _prior_source(model: Model, loaded: Loaded) -> str:
+    if model.id in loaded.table_priors and loaded.priors is not None:
+        return f"table of {loaded.priors.updated}"
+    if model.prior_quality is not None:
+        return "file"
+    return "family and price" if loaded.settings.policy.pool_priors else "pool"
 
 
 def _conditions(rule: Rule) -> dict[str, object]:
@@ -197,12 +248,22 @@ def _model_table(loaded: Loaded) -> Table:
             model.tier,
             *("-" if price is None else f"{price:.2f}{marks}" for price in usd),
             "-" if model.context_window is None else f"{model.context_window:,}",
-            "-" if model.prior_quality is None else f"{model.prior_quality:.2f}",
+            _shown_prior(model, loaded),
             " ".join([*sorted(model.capabilities), *sorted(model.tags)]),
         )
-    if loaded.list_priced:
-        table.caption = "* from the built-in price list"
+    notes = ["* from the built-in price list"] if loaded.list_priced else []
+    if loaded.table_priors and loaded.priors is not None:
+        notes.append(f"† from the table of published results, {loaded.priors.updated}")
+    if any(model.prior_quality is None for model in loaded.settings.models):
+        learned = "family and price" if loaded.settings.policy.pool_priors else "the pool"
+        notes.append(f"- what {learned} will say of it")
+    table.caption = "\n".join(notes) or None
     return table
+
+
+def _shown_prior(model: Model, loaded: Loaded) -> str:
+    mark = "†" if model.id in loaded.table_priors else ""
+    return "-" if model.prior_quality is None else f"{model.prior_quality:.2f}{mark}"
 
 
 def _class_table(classes: Sequence[RequestClass]) -> Table:

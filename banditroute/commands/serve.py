@@ -55,6 +55,7 @@ def serve(
     from banditroute.config.load import load
     from banditroute.config.priorfile import with_prior
     from banditroute.routing.engine import opened_store
+    from banditroute.routing.probing import probe_warnings
     from banditroute.service.app import create_app
     from banditroute.service.run import check_host, listening_socket, run
     from banditroute.store.keys import KeyStore
@@ -65,6 +66,8 @@ def serve(
     settings = with_prior(loaded.settings, prior)
     host = settings.server.host if host is None else host
     store = opened_store(settings)
+    for warning in probe_warnings(settings, store.controls.after(0, "probe")):
+        click.echo(f"Warning: {warning}", err=True)
     keys = KeyStore(store.engine)
     keys_required = check_host(host, keys, insecure=insecure)
     if settings.auth.required and not keys.held():

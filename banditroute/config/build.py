@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from banditroute.config.address import MEMORY
 from banditroute.config.checks import Check, Refused, nearest, shown
 from banditroute.config.feedback import (
     AlertSettings,
@@ -78,6 +79,12 @@ def build(data: Mapping[str, object], problems: Problems) -> Settings:
     check_judge(settings.judge, {upstream.name for upstream in settings.upstreams}, *named, problems)
     check_guardrails(guardrails, *named, problems)
     check_trial(settings.trial, settings.classify.tiers, problems)
+    if settings.trial.require_probe and settings.store.url == MEMORY:
+        problems.add(
+            ("trial", "require_probe"),
+            "require_probe in [trial] goes by what the event log keeps, and [store] url is memory://; "
+            "name a file in it.",
+        )
     return settings
 
 

@@ -100,8 +100,9 @@ class TrustSettings:
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
     """What is noticed, and who is told. `changes` looks for models that have changed; a configuration file
-    has it on, a bare `Settings()`, as simulations use it, has it off. `webhook` receives every alarm as JSON, signed with the secret in the environment variable
-    `secret_env`. `false_alarms_per_year` is what the change detector may raise in all without a change."""
+    has it on, a bare `Settings()`, as simulations use it, has it off. `webhook` receives every alarm as JSON,
+    signed with the secret in the environment variable `secret_env`. `false_alarms_per_year` is what the
+    change detector may raise in all without a change."""
 
     changes: bool = False
     webhook: str = ""
@@ -113,10 +114,17 @@ class AlertSettings:
 class TrialSettings:
     """How a model begins. Models of a tier in `tier_shares` get at most that share of a class until they are
     confirmed there: quality not below the best of the others (or the class's guarded baseline) by more than
-    `margin`. A model without `outcomes` scores gets at most `max_share` of all choices and `usd_per_day`."""
+    `margin`. A model without `outcomes` scores gets at most `max_share` of all choices and `usd_per_day`, and
+    all such models together at least the share `eager`, as long as they may yet turn out best.
+
+    A model passes the golden set (`banditroute probe`) with `probe_share` of the tasks of each capability
+    that it declares, and of all others; with `require_probe` it gets nothing before it has."""
 
     tier_shares: Mapping[str, float] = field(default_factory=dict)
     margin: float = 0.02
     max_share: float = 1.0
     outcomes: int = 30
     usd_per_day: float = math.inf
+    eager: float = 0.0
+    require_probe: bool = False
+    probe_share: float = 0.75

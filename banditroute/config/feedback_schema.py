@@ -62,6 +62,9 @@ FEEDBACK_SECTIONS: dict[str, dict[str, Check]] = {
         "max_share": _share,
         "outcomes": whole(0, _LARGEST),
         "usd_per_day": _amount,
+        "eager": number(0, 0.9),
+        "require_probe": flag(),
+        "probe_share": number(0.01, 1),
     },
 }
 """`[section]` -> key -> check."""

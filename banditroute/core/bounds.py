@@ -19,7 +19,14 @@ from banditroute.core.caps import Group, capped, greedy, kept
 from banditroute.core.guardrails import Guard, broken
 from banditroute.core.memo import by_identity
 from banditroute.core.state import QUALITY, State, scale_at
-from banditroute.core.trials import EXPLORED, exploration_usd, is_confirmed, newcomer_cap, scores_heard
+from banditroute.core.trials import (
+    EXPLORED,
+    encouraged,
+    exploration_usd,
+    is_confirmed,
+    newcomer_cap,
+    scores_heard,
+)
 from banditroute.types import Context, Exclusion, Preferences
 
 Excluded = list[tuple[Exclusion, ...]]
@@ -34,6 +41,7 @@ class _Terms:
     tiers: tuple[tuple[str, float, tuple[int, ...]], ...]
     outside: frozenset[int]
     anything: bool
+    eager: float = 0.0
 
 
 @by_identity
@@ -47,7 +55,8 @@ def _terms(settings: Settings) -> _Terms:
     )
     outside = frozenset(range(len(models))).difference(*(places for _, _, places in tiers))
     explores = settings.budget.exploration_usd_per_day is not None
-    return _Terms(newcomers, tiers, outside, bool(settings.guardrails or newcomers or tiers or explores))
+    anything = bool(settings.guardrails or newcomers or tiers or explores or trial.eager)
+    return _Terms(newcomers, tiers, outside, anything, trial.eager)
 
 
 def bounds_anything(settings: Settings) -> bool:
@@ -126,11 +135,14 @@ class _Bounds:
     least: float
     best: Sequence[float]
     spent: bool
+    young: Sequence[int] = ()
+    eager: float = 0.0
 
     def of(self, pmf: Sequence[float], learns: bool) -> Sequence[float]:
         """A pmf within them."""
         if learns:
-            pmf = capped(self.best if self.spent else pmf, self.eligible, self.groups)
+            wanted = self.best if self.spent else encouraged(pmf, self.young, self.eager)
+            pmf = capped(wanted, self.eligible, self.groups)
         return pmf if self.baseline is None else kept(pmf, self.baseline, self.least)
 
 
@@ -154,12 +166,22 @@ def _bounds(
     if terms.tiers:
         margin = settings.trial.margin if guard is None else guard.margin
         groups += _unconfirmed(slate, row, quality_sd, settings, scores, fit, own, margin, named)
+    young = _young(settings, scores, fit, own) if terms.eager else []
+    if young:
+        named["eager"] = terms.eager
     least = 0.0
     if guard is not None and own in fit:
         least = named[_KEEPS] = guard.min_share
     priced = settings.budget.exploration_usd_per_day is not None
     best = greedy(slate.mean[row].tolist(), fit) if priced else []
-    return _Bounds(fit, groups, own if least else None, least, best, _spent(state, settings, at)), named
+    spent = _spent(state, settings, at)
+    return _Bounds(fit, groups, own if least else None, least, best, spent, young, terms.eager), named
+
+
+def _young(settings: Settings, scores: Sequence[float], fit: Sequence[int], own: int | None) -> list[int]:
+    """The models with too few scores yet, where a known one may serve."""
+    few = [a for a in fit if scores[a] < settings.trial.outcomes and a != own]
+    return few if len(few) < len(fit) else []
 
 
 def _newcomers(

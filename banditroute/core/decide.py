@@ -79,7 +79,7 @@ def decide(
         ttft_p95=_wait(state, view, TTFT, any(own.max_ttft_seconds is not None for own in limits)),
         quality_mean=view.expected[QUALITY],
         quality_sd=_doubt(state, view, any(own.min_quality is not None for own in limits)),
-        rules=settings.rules, masked=masked, classify=settings.classify,
+        rules=settings.rules, masked=masked, barred=state.frame.barred, classify=settings.classify,
         min_quality_probability=settings.policy.min_quality_probability,
     )  # fmt: skip
     for row, reasons in enumerate(excluded):

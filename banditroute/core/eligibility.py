@@ -1,13 +1,13 @@
 """Which models may be chosen for a request, and why each of the others may not.
 
 Rules of the configuration come first and hold whatever the policy thinks; then the caller's hints
-and limits; then open breakers; last, what an unsure classification asks for. Each excluded model
-carries one reason, the first that applies in that order.
+and limits; then models that have yet to prove themselves, and open breakers; last, what an unsure
+classification asks for. Each excluded model carries one reason, the first that applies in that order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, sqrt
 from typing import TypeVar
@@ -23,6 +23,7 @@ from banditroute.types import Context, Exclusion, Limits, Model, Preferences
 __all__ = ["Numbers", "eligible_models", "match_rule", "models_left"]
 
 _NO_LIMITS = Limits()
+_NOBODY: Mapping[str, tuple[str, str]] = {}
 _CLASSIFY = ClassifySettings()
 
 Finding = tuple[str, Sequence[int], Callable[[int], str]]
@@ -63,6 +64,7 @@ def eligible_models(
     quality_sd: Floats,
     rules: Sequence[Rule] = (),
     masked: frozenset[str] = frozenset(),
+    barred: Mapping[str, tuple[str, str]] = _NOBODY,
     min_quality_probability: float = 0.2,
     classify: ClassifySettings = _CLASSIFY,
 ) -> tuple[Bools, list[tuple[Exclusion, ...]], list[int | None]]:
@@ -70,8 +72,9 @@ def eligible_models(
 
     The arrays are `(n, k)`: expected USD with the longest answer allowed, 95th percentiles of the
     wait in seconds, mean and epistemic sd of the quality. `min_quality` excludes a model when
-    P(mean quality ≥ floor) is below `min_quality_probability`, so an unproven model passes. A row
-    may come out empty: then no model is allowed, and the exclusions say why.
+    P(mean quality ≥ floor) is below `min_quality_probability`, so an unproven model passes. `barred` models
+    may not be chosen, each for a reason and with a sentence. A row may come out empty: then no model is
+    allowed, and the exclusions say why.
     """
     models = models if isinstance(models, tuple) else tuple(models)
     pool = _pool(models)
@@ -85,6 +88,7 @@ def eligible_models(
         if (
             index is None
             and not masked
+            and not barred
             and not unsure
             and wanted.model is None
             and wanted.tier is None
@@ -103,6 +107,8 @@ def eligible_models(
         if wanted.limits != _NO_LIMITS:
             for finding in _by_numbers(wanted.limits, numbers, min_quality_probability):
                 _exclude(pool, row, found, finding)
+        for reason in dict.fromkeys(reason for reason, _ in barred.values()):
+            _exclude(pool, row, found, _by_bar(pool, barred, reason))
         _exclude(pool, row, found, ("masked", _where(pool.ids, masked.__contains__), _is_masked))
         if unsure:
             _exclude(pool, row, found, _by_doubt(pool, row, context, classify))
@@ -121,6 +127,12 @@ def _exclude(pool: _Pool, row: Bools, found: dict[int, Exclusion], finding: Find
 
 def _by_rule(models: Sequence[Model], rule: Rule) -> Finding:
     return "rule", _where(models_left(rule, models), lambda left: not left), lambda a: rule.reason
+
+
+def _by_bar(pool: _Pool, barred: Mapping[str, tuple[str, str]], reason: str) -> Finding:
+    """The models that are barred for one reason."""
+    places = _where(pool.ids, lambda own: own in barred and barred[own][0] == reason)
+    return reason, places, lambda a: barred[pool.ids[a]][1]
 
 
 def _by_request(pool: _Pool, context: Context, wanted: Preferences) -> Iterator[Finding]:

@@ -84,8 +84,8 @@ class State:
     are the T_ref of forgetting. `class_shares` `(c,)` is the smoothed share of each class in the
     quality outcomes. `stale` are the factors whose fit followed by rank-one updates since it was last
     made. `watch` follows the log event by event, `testimony` stands beside the sums, and `weighed` is what
-    came of it, None where nothing speaks against the sums. `resets` are the times from which on a factor of a
-    model's row is learned. Every array is shared between states and never written to.
+    came of it, None where nothing speaks against the sums. Every array is shared between states and never
+    written to.
     """
 
     frame: Frame
@@ -100,7 +100,6 @@ class State:
     watch: Watch = Watch()
     testimony: Testimony = Testimony()
     weighed: Weighed | None = None
-    resets: Mapping[tuple[int, int], float] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -212,7 +211,6 @@ def refitted(
     spending: Spending | None = None,
     watch: Watch = _NO_WATCH,
     testimony: Testimony = _SILENCE,
-    resets: Mapping[tuple[int, int], float] | None = None,
 ) -> State:
     """The state that sums give at a time: the fit is a function of sums and time alone.
 
@@ -251,7 +249,7 @@ def refitted(
             posterior.append(_fitted(frame, f, sums, scales[f]))
     return State(
         frame, stats, tuple(posterior), references, class_shares(frame, stats), seq, at,
-        spending=spending or {}, watch=watch, testimony=testimony, weighed=believed, resets=resets or {},
+        spending=spending or {}, watch=watch, testimony=testimony, weighed=believed,
     )  # fmt: skip
 
 

@@ -4,6 +4,9 @@ exploring may cost a day. The rules, in words:
 - A model without `outcomes` scores gets at most `max_share` of the choices wherever a known model may serve;
   beyond, its cap grows in proportion to its scores until it is 1. Once it was paid `usd_per_day` it waits for
   the next UTC day.
+- Models without `outcomes` scores get at least the share `eager` together, each alike, for as long as the
+  policy itself gives it a chance of `_MAYBE`: a good one is found as soon as if its first requests were
+  forced on it, and one that begins badly is left alone.
 - The models of a tier in `tier_shares` get at most that share together, but for those that are confirmed for
   the request: with `outcomes` scores, and with probability 0.95 not worse by more than `margin` than the best
   model outside such tiers, or than the guarded baseline of the class (then by its margin).
@@ -32,6 +35,7 @@ EXPLORED = "exploration_usd"
 """The parameter of a receipt that says what exploring cost."""
 
 _SURE = 1.6448536269514722  # the normal quantile of 0.95
+_MAYBE = 0.02
 
 
 class Purse(Struct, frozen=True):
@@ -92,6 +96,19 @@ def newcomer_cap(trial: TrialSettings, scores: float, paid: float) -> float:
     if trial.max_share == 0.0 or trial.outcomes == 0:
         return 1.0
     return min(1.0, trial.max_share * scores / trial.outcomes)
+
+
+def encouraged(pmf: Sequence[float], newcomers: Sequence[int], share: float) -> list[float]:
+    """The pmf in which the models at the places `newcomers` that may yet be best have at least their part of
+    `share`, the others giving in proportion."""
+    hopeful = [a for a in newcomers if pmf[a] >= _MAYBE]
+    if not hopeful:
+        return list(pmf)
+    least = {a: max(pmf[a], share / len(hopeful)) for a in hopeful}
+    theirs, left = sum(pmf[a] for a in hopeful), 1.0 - sum(least.values())
+    if theirs >= 1.0 or left < 0.0:
+        return list(pmf)
+    return [least.get(a, p * left / (1.0 - theirs)) for a, p in enumerate(pmf)]
 
 
 def is_confirmed(quality: float, sd: float, reference: float, reference_sd: float, margin: float) -> bool:

@@ -22,6 +22,7 @@ from banditroute.core.resets import NO_RESETS, Resets, resets_of, without_histor
 from banditroute.core.snapshot import dump_state, fingerprint, load_state
 from banditroute.errors import StoreError
 from banditroute.routing.acknowledging import seen_to
+from banditroute.routing.probing import with_probes
 from banditroute.store.acknowledgement import Acknowledgement
 from banditroute.store.base import Changes, Snapshot, Store
 
@@ -66,7 +67,7 @@ def fold_up_to(
     resets: Resets = NO_RESETS,
 ) -> State:
     """Folds what the log holds up to event `last` and the state does not hold yet."""
-    state = seen_to(state, store)
+    state = with_probes(seen_to(state, store), store, settings)
     while state.seq < last:
         state = fold(state, store.changes(state.seq, min(PAGE, last - state.seq)), settings, resets)
         if progress is not None:
@@ -171,7 +172,7 @@ class Follower:
         """Folds what is new, now, in the calling thread."""
         with self._folding:
             self._hear_resets()
-            self.state = seen_to(self.state, self._store)
+            self.state = with_probes(seen_to(self.state, self._store), self._store, self._settings)
             while (changes := self._store.changes(self.state.seq, PAGE)).upto > self.state.seq:
                 self.state = fold(self.state, changes, self._settings, self._resets)
                 self._release()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Texts = Mapping[str, Mapping[str, str]]
 """Texts to be kept beside decisions: by decision, then kind (`prompt`, `response`, …)."""
 
+SCORED = ("quality", "error")
+"""Factors that tell how good an answer was."""
+
 
 class Entry(Struct, frozen=True):
     """One part of a list: outcomes and texts, perhaps under an idempotency key of their own. `digest`
@@ -187,7 +190,7 @@ class Store(Protocol):
         ...
 
     def pending(self, limit: int = 10_000) -> int:
-        """How many of the last `limit` decisions nothing was told of yet."""
+        """How many of the last `limit` decisions nobody has told yet how good their answers were."""
         ...
 
     def save_snapshot(self, snapshot: Snapshot) -> Acknowledgement[None]:

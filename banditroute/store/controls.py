@@ -2,7 +2,7 @@
 
 A `reset` says that a model is not what it was: outcomes of decisions made before it do not count for that
 model. An `alarm` is raised once and kept until its `delivered` says that the webhook took it; `acknowledge`
-says that somebody has seen it.
+says that somebody has seen it. A `probe` says how a model did on a golden set.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal, Protocol
 
-ControlKind = Literal["reset", "acknowledge", "alarm", "delivered"]
+ControlKind = Literal["reset", "acknowledge", "alarm", "delivered", "probe"]
 
 
 @dataclass(frozen=True, slots=True)

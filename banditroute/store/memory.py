@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store.acknowledgement import Acknowledgement, settled
-from banditroute.store.base import Answered, Changes, Decided, Entry, Record, Snapshot, Texts, Told
+from banditroute.store.base import (
+    SCORED,
+    Answered,
+    Changes,
+    Decided,
+    Entry,
+    Record,
+    Snapshot,
+    Texts,
+    Told,
+)
 from banditroute.store.codec import asked, decode, encode
 from banditroute.store.controls import Controls, MemoryControls
 from banditroute.store.ledger import Ledger, submit
@@ -159,7 +169,8 @@ class MemoryStore:
         with self._lock:
             self._check_open()
             newest = islice(reversed(self._decisions), limit)
-            return sum(1 for decision_id in newest if not self._of_decision[decision_id])
+            told = (self._of_decision[decision_id] for decision_id in newest)
+            return sum(1 for outcomes in told if not any(own.factor in SCORED for own in outcomes))
 
     def save_snapshot(self, snapshot: Snapshot) -> Acknowledgement[None]:
         def save() -> None:

@@ -12,7 +12,17 @@ from banditroute.errors import BanditrouteError, StoreError
 from banditroute.store import answered, tables
 from banditroute.store.acknowledgement import Acknowledgement, settled
 from banditroute.store.appender import Appender, Item, new_decisions
-from banditroute.store.base import Answered, Changes, Decided, Entry, Record, Snapshot, Texts, Told
+from banditroute.store.base import (
+    SCORED,
+    Answered,
+    Changes,
+    Decided,
+    Entry,
+    Record,
+    Snapshot,
+    Texts,
+    Told,
+)
 from banditroute.store.codec import decode, decode_occasion
 from banditroute.store.controls import Controls
 from banditroute.store.engine import WRITES, failures
@@ -58,7 +68,7 @@ _decided_prompts = select(tables.texts.c.decision_id, tables.texts.c.body).where
 )
 
 _newest = select(_d.id).order_by(_d.seq.desc()).limit(bindparam("limit")).subquery()
-_told = select(_o.decision_id).where(_o.decision_id == _newest.c.id)
+_told = select(_o.decision_id).where(_o.decision_id == _newest.c.id, _o.factor.in_(SCORED))
 _pending = select(func.count()).select_from(_newest).where(~_told.exists())
 
 _last_seq = select(func.coalesce(func.max(_o.seq), 0))

@@ -30,6 +30,14 @@ MESSAGE_TOKENS = 16
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a function that a model asks for; `arguments` is JSON as the model wrote it."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What a model answered, and what it took: tokens, USD and seconds.
 
@@ -44,6 +52,7 @@ class Completion:
     seconds: float
     finish_reason: str = "stop"
     counted: bool = True
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class Chat(Protocol):

@@ -22,7 +22,7 @@ import msgspec
 from banditroute.config.settings import Upstream
 from banditroute.errors import ConfigError, UpstreamError
 from banditroute.types import Model
-from banditroute.upstream.chat import Completion, Message, cost, most_input_tokens
+from banditroute.upstream.chat import Completion, Message, ToolCall, cost, most_input_tokens
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -48,7 +48,7 @@ class OpenAIChat:
     ) -> None:
         self._name = upstream.name
         self._url = f"{(upstream.base_url or BASE_URL).rstrip('/')}/chat/completions"
-        self._headers = {"Content-Type": "application/json", **_authorization(upstream, environ)}
+        self._headers = {"Content-Type": "application/json", **authorization(upstream, environ)}
         self._timeout = timeout
         self._refused: dict[str, set[str]] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -77,7 +77,7 @@ class OpenAIChat:
             if status == 400 and self._learn(model, sent, content):
                 tries -= 1
                 continue
-            failure = _refusal(self._name, status, headers, content)
+            failure = refusal(self._name, status, headers, content)
             if status not in _AGAIN:
                 raise failure
             await self._pause(failure, tries)
@@ -129,7 +129,8 @@ class OpenAIChat:
         await asyncio.sleep(pause)
 
 
-def _authorization(upstream: Upstream, environ: Mapping[str, str]) -> dict[str, str]:
+def authorization(upstream: Upstream, environ: Mapping[str, str]) -> dict[str, str]:
+    """The header that carries the key of an upstream; none where it has no key. Raises ConfigError."""
     if upstream.api_key_env is None:
         return {}
     key = environ.get(upstream.api_key_env, "").strip()
@@ -158,6 +159,8 @@ def _completion(
         tokens = None if usage is None else (int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
         if not isinstance(text, str):
             raise TypeError("the content is no text")
+        asked = choice["message"].get("tool_calls") or ()
+        calls = tuple(ToolCall(str(own["name"]), str(own["arguments"])) for own in map(_function, asked))
     except (msgspec.DecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise UpstreamError(
             f"The reply of {name} is not in OpenAI's dialect ({error}); see that base_url is the address "
@@ -168,10 +171,16 @@ def _completion(
         limit = sent.get("max_tokens", sent.get("max_completion_tokens"))
         written = limit if isinstance(limit, int) else len(text.encode())
         tokens = most_input_tokens(messages), written
-    return Completion(text, *tokens, cost(model, *tokens), seconds, reason, usage is not None)
+    return Completion(text, *tokens, cost(model, *tokens), seconds, reason, usage is not None, calls)
 
 
-def _refusal(name: str, status: int, headers: Mapping[str, str], content: bytes) -> UpstreamError:
+def _function(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = call["function"]
+    return found
+
+
+def refusal(name: str, status: int, headers: Mapping[str, str], content: bytes) -> UpstreamError:
+    """The error for a reply with another status than 200: what the provider said, and what to do."""
     told = str(_error(content).get("message") or "").strip().rstrip(".")[:300]
     what = f"{name} answered with status {status}{f' ({told})' if told else ''}"
     way_out = {

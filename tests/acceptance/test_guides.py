@@ -24,9 +24,13 @@ GUIDES = (
     "docs/choosing-weights.md",
     "docs/world.md",
     "docs/warm-start.md",
+    "docs/collect.md",
     "docs/savings.md",
     "docs/scenarios.md",
     "docs/estimators.md",
+    "docs/judges-and-people.md",
+    "docs/keys.md",
+    "docs/new-models.md",
 )
 NOT_RUN = ("./run", "./test", "banditroute serve", "banditroute init")
 """The demo and the tests have tests of their own; the service and its configuration are there already."""

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from banditroute.client import Client
-from banditroute.errors import BanditrouteError
+from banditroute.errors import BanditrouteError, NotAuthenticated
 
 BANDITROUTE = (sys.executable, "-m", "banditroute")
 PATIENCE = 120
@@ -43,9 +43,9 @@ def served(config: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str],
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        found = re.search(r"http://(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)", line)
         assert found, (line, process.stderr and process.stderr.read())
-        yield process, found[0]
+        yield process, f"http://127.0.0.1:{found[1]}"
     finally:
         if process.poll() is None:
             process.kill()
@@ -191,8 +191,49 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(config: Path) -> None:
 
 
 def test_an_address_that_others_reach_is_refused_until_there_are_keys(config: Path) -> None:
-    assert "--insecure" in refused(config, "--host", "0.0.0.0", "--port", "0")
-    assert "--insecure" in refused(config, "--port", "0", BANDITROUTE_SERVER__HOST="0.0.0.0")
+    for told in (
+        refused(config, "--host", "0.0.0.0", "--port", "0"),
+        refused(config, "--port", "0", BANDITROUTE_SERVER__HOST="0.0.0.0"),
+    ):
+        assert "--insecure" in told
+        assert "`banditroute keys create " in told
+
+
+def keyed(config: Path, *args: str) -> str:
+    """What `banditroute keys` prints, in a process of its own."""
+    done = subprocess.run(
+        [*BANDITROUTE, "keys", *args, "--config", str(config)],
+        check=True, capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def test_beyond_loopback_everybody_needs_a_key_and_a_running_service_hears_of_changes(config: Path) -> None:
+    old = keyed(config, "create", "app", "--scope", "route")
+    with served(config, "--host", "0.0.0.0") as (_, url), Client(url, api_key=old) as client:
+        with Client(url, api_key="") as stranger, pytest.raises(NotAuthenticated):
+            stranger.route()
+        client.route()
+        with Client(url, api_key=keyed(config, "create", "app", "--scope", "route")) as fresh:
+            assert holds_at_last(fresh)
+            client.route()
+            keyed(config, "revoke", old)
+            assert not holds_at_last(client, holds=False)
+            fresh.route()
+
+
+def holds_at_last(client: Client, *, holds: bool = True) -> bool:
+    """Whether the client's key holds, once that is as it should be or the patience is at its end."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            client.route()
+            known = True
+        except NotAuthenticated:
+            known = False
+        if known == holds or time.monotonic() > deadline:
+            return known
+        time.sleep(0.05)
 
 
 def test_a_log_that_cannot_be_opened_is_told_in_a_sentence(config: Path) -> None:

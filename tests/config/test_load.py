@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -110,8 +110,9 @@ def test_what_the_starter_has_commented_out_is_right_too(tmp_path: Path) -> None
 def test_defaults_are_those_of_the_settings(tmp_path: Path) -> None:
     settings = _settings(tmp_path, MODEL)
     plain = Settings()
-    for name in ("server", "reward", "policy", "classify", "features"):
+    for name in ("server", "reward", "classify", "features"):
         assert getattr(settings, name) == getattr(plain, name)
+    assert settings.policy == replace(plain.policy, prior_table="shipped", pool_priors=True)
     assert [(upstream.name, upstream.dialect) for upstream in settings.upstreams] == [
         ("simulated", "simulated")
     ]

@@ -61,6 +61,15 @@ def test_an_outcome_comes_back_with_its_number_and_principal(store: Store) -> No
     assert store.record("d1") == Record(decision(), kept)
 
 
+def test_decisions_are_pending_until_somebody_says_how_good_the_answer_was(store: Store) -> None:
+    store.append_decisions([decision(f"d{i}") for i in range(1, 5)]).result(10)
+    assert store.pending() == 4
+    tell(store, Outcome("d1", "usd", 0.01, "meter"), Outcome("d2", "error", 1.0, "meter"))
+    tell(store, quality(0.9, "d3"))
+    assert store.pending() == 2
+    assert store.pending(limit=2) == 1  # d4 alone, of the last two
+
+
 def test_the_standing_value_again_is_a_duplicate(store: Store) -> None:
     store.append_decisions([decision()]).result(10)
     tell(store, quality(0.9))

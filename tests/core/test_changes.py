@@ -7,158 +7,17 @@ and the week.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from banditroute.core.base import Floats, Ints
 from banditroute.core.blocks import (
-    KEPT,
-    LEVELS,
-    Blocks,
     advanced,
-    block_starts,
-    blocks_distance,
     empty_blocks,
-    observe,
-    without,
 )
-from banditroute.core.changes import Change, detect
+from banditroute.core.changes import detect
 from banditroute.core.outdated import KEPT as WORTH
 from banditroute.core.outdated import adjustment
-from banditroute.core.scan import Factor
-
-DAY, HOUR = 86_400.0, 3_600.0
-START = 1.7e9
-QUALITY = Factor("quality", 0, 0.05, 0.005, logarithmic=False)
-SECONDS = Factor("seconds", 1, 0.5, 0.1, logarithmic=True)
-K = C = 4
-
-
-@dataclass
-class Log:
-    """Outcomes in order of their decisions."""
-
-    times: Floats
-    rows: Ints
-    classes: Ints
-    quality: Floats
-    seconds: Floats
-
-    def seen(self, blocks: Blocks, part: slice, at: float) -> Blocks:
-        ones = np.ones(len(self.times[part]))
-        where = self.times[part], self.rows[part], self.classes[part]
-        blocks = observe(blocks, 0, *where, self.quality[part] - 0.9, ones, at)
-        return observe(blocks, 1, *where, np.log(self.seconds[part] / 2.0), ones, at)
-
-
-def traffic(
-    seed: int, days: float, per_day: float, *, swing: float = 0.0, mix: tuple[float, float] | None = None,
-    drop: float = 0.0, common: float = 0.0, slower: float = 1.0, after: float = np.inf, thumbs: bool = False,
-    busy: float = 1.0,
-) -> Log:  # fmt: skip
-    """Outcomes of `days`; `after` so many days model 0 is worse by `drop` or slower, all by `common`, or the
-    first class has another share `mix` (before, since). `busy`: how much longer half of each day takes."""
-    rng = np.random.default_rng(seed)
-    n = int(days * per_day)
-    times = START + np.sort(rng.uniform(0.0, days * DAY, n))
-    late = times >= START + after * DAY
-    tide = np.sin(2.0 * np.pi * times / DAY) + np.sin(2.0 * np.pi * times / (7.0 * DAY))
-    odds = np.exp(swing * tide[:, None] * np.linspace(-1.0, 1.0, C))
-    if mix is not None:
-        share = np.where(late, mix[1], mix[0])
-        odds = np.column_stack([share, *[(1.0 - share) / (C - 1)] * (C - 1)])
-    cumulated = (odds / odds.sum(axis=1, keepdims=True)).cumsum(axis=1)
-    classes = (rng.random(n)[:, None] > cumulated).sum(axis=1).clip(0, C - 1)
-    rows = rng.integers(K, size=n)
-    mean = 0.85 - 0.05 * classes + 0.02 * rows - common * late - drop * (late & (rows == 0))
-    quality = (rng.random(n) < mean) * 1.0 if thumbs else np.clip(mean + 0.15 * rng.normal(size=n), 0.0, 1.0)
-    level = np.where(np.sin(2.0 * np.pi * times / DAY) > 0.0, busy, 1.0) * np.where(
-        late & (rows == 0), slower, 1.0
-    )
-    return Log(times, rows, classes, quality, 2.0 * level * np.exp(0.4 * rng.standard_t(3, n)))
-
-
-def watch(
-    log: Log,
-    every: float,
-    factors: tuple[Factor, ...] = (QUALITY, SECONDS),
-    *,
-    first: float = 0.0,
-) -> tuple[float, tuple[Change, ...], Blocks]:
-    """Looks after every so many seconds, from `first` days on, until something has changed: when, what, and
-    the blocks then. One false alarm a year is allowed."""
-    blocks = empty_blocks(2, K, C)
-    found: tuple[Change, ...] = ()
-    seen, at = 0, START + first * DAY
-    while seen < len(log.times) and not found:
-        at += every
-        upto = int(np.searchsorted(log.times, at))
-        if upto > seen:
-            blocks = log.seen(blocks, slice(seen, upto), at)
-            found = detect(blocks, factors, 1.0)
-        seen = upto
-    return at, found, blocks
-
-
-def test_blocks_are_the_same_in_whatever_order_outcomes_arrive() -> None:
-    log = traffic(0, 40.0, 60.0)
-    whole = log.seen(empty_blocks(2, K, C), slice(None), log.times[-1])
-    parts = empty_blocks(2, K, C)
-    for place in np.random.default_rng(1).permutation(len(log.times)).tolist():
-        parts = log.seen(parts, slice(place, place + 1), 0.0)
-    assert parts.starts == whole.starts
-    assert blocks_distance(parts, whole) < 1e-12
-    counted = whole.stacked()[:, 0, :, :, 0]
-    assert counted.sum() == len(log.times)
-    late = whole.starts[-1]
-    assert counted[-1].sum() == (log.times >= late).sum(), "each in the block of its time"
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(st.floats(0.0, 20.0), min_size=1, max_size=40),
-    st.floats(1e9, 2e9),
-    st.lists(st.floats(0.0, 20.0), min_size=1, max_size=5),
-)
-def test_borders_only_vanish(ages: list[float], moment: float, later: list[float]) -> None:
-    """A block of an earlier time lies in one block of a later time, so that sums can be merged. Ages and
-    waits are powers of e in seconds."""
-    early = moment - np.exp(ages)
-    moments = [moment, *(moment + np.exp(sorted(later)))]
-    starts = block_starts(np.array(early), moments[0])
-    for moment in moments[1:]:
-        merged = block_starts(starts, moment)
-        np.testing.assert_array_equal(merged, block_starts(np.array(early), moment))
-        starts = merged
-
-
-def test_blocks_stay_few_and_fine_near_the_present() -> None:
-    at = 5 * 365.25 * DAY + START
-    times = np.arange(START, at, 300.0)
-    starts = np.unique(block_starts(times, at))
-    assert len(starts) < (KEPT + 1) * LEVELS
-    ages = at - starts
-    widths = np.diff(starts, append=at)
-    old = ages > HOUR
-    assert (widths[old] <= ages[old] / (KEPT - 1)).all(), "as fine as their age demands"
-
-
-def test_retracted_outcomes_leave_nothing() -> None:
-    log = traffic(2, 3.0, 300.0)
-    blocks = log.seen(empty_blocks(2, K, C), slice(None), log.times[-1])
-    gone = slice(100, 200)
-    ones = np.ones(100)
-    where = log.times[gone], log.rows[gone], log.classes[gone]
-    blocks = observe(blocks, 0, *where, log.quality[gone] - 0.9, -ones, 0.0)
-    blocks = observe(blocks, 1, *where, np.log(log.seconds[gone] / 2.0), -ones, 0.0)
-    left = log.seen(log.seen(empty_blocks(2, K, C), slice(0, 100), 0.0), slice(200, None), log.times[-1])
-    assert blocks_distance(blocks, left) < 1e-9
-    assert without(blocks, 0, (0,)).stacked()[:, 0, 0].any() is np.False_
-    assert without(blocks, 0, (0,)).stacked()[:, 1, 0].any()
+from tests.core.changing import DAY, HOUR, QUALITY, SECONDS, START, C, K, Log, traffic, watch
 
 
 def test_a_worse_model_is_found_within_some_hundred_outcomes() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from banditroute.core.base import Floats
-from banditroute.core.response import Response, bounds, response
+from banditroute.core.posterior import SufficientStats
+from banditroute.core.response import Response, bounds, response, unexplained_by_features
 
 K, C = 3, 2
 MEAN = np.array([[0.85, 0.6], [0.75, 0.7], [0.6, 0.5]])
@@ -66,6 +67,39 @@ def test_who_answers_at_random_is_left_alone() -> None:
     shifts = np.array([response(*world(seed, gamma=0.0)).shift for seed in range(40)])
     assert np.abs(shifts.mean(axis=0)).max() < 0.004
     assert np.abs(shifts).max() < 0.03
+
+
+def scored(seed: int, n: int, slope: float) -> SufficientStats:
+    """Sums of scores that scatter by .15 about their cell's mean and a feature's effect of `slope`."""
+    rng = np.random.default_rng(seed)
+    model, cls, feature = rng.integers(0, K, n), rng.integers(0, C, n), rng.normal(size=n)
+    x = np.zeros((n, C + 3))  # and a feature that never varies
+    x[:, 0], x[:, C + 1] = 1.0, feature
+    x[np.arange(n), 1 + cls] = 1.0
+    y = MEAN[model, cls] - 0.8 + slope * feature + 0.15 * rng.normal(size=n)
+    stats = SufficientStats(np.zeros((K, C + 3, C + 3)), np.zeros((K, C + 3)), np.zeros((K, C, 3)))
+    np.add.at(stats.xx, model, x[:, :, None] * x[:, None, :])
+    np.add.at(stats.xy, model, x * y[:, None])
+    np.add.at(stats.cells, (model, cls), np.stack([y * y, y + 0.8, np.ones(n)], axis=1))
+    return stats
+
+
+@pytest.mark.parametrize(("slope", "share"), [(0.15, 0.5), (0.3, 0.2), (0.0, 1.0)])
+def test_what_features_explain_is_told_from_what_they_do_not(slope: float, share: float) -> None:
+    """With noise of .15 and a feature of variance 1: .15²/(.15² + slope²). The se at 600 scores is .03."""
+    assert unexplained_by_features(scored(1, 600, slope)) == pytest.approx(share, abs=0.1)
+
+
+def test_a_few_scores_explain_nothing() -> None:
+    assert unexplained_by_features(scored(1, 0, 0.3)) == 1.0
+    assert unexplained_by_features(scored(1, 7, 0.3)) > 0.3
+    few = [unexplained_by_features(scored(seed, 30, 0.0)) for seed in range(40)]
+    assert np.mean(few) > 0.85
+
+
+def test_a_mean_is_moved_by_what_features_leave_over() -> None:
+    sums = world(0, gamma=-4.0)
+    assert response(*sums, unexplained=0.5).shift == pytest.approx(0.5 * response(*sums).shift)
 
 
 def test_without_an_audit_nothing_is_moved_and_bounds_say_what_is_not_known() -> None:

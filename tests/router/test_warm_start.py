@@ -52,7 +52,7 @@ def test_a_router_starts_from_its_prior_and_says_so() -> None:
             )
             assert decision.model == best
             assert decision.propensity > 0.99
-            said = state_reply(router.state, policy="thompson", mode="live", prior=prior)
+            said = state_reply(router.state, pending=0, policy="thompson", mode="live", prior=prior)
         assert said.prior is not None
         assert said.prior.digest == prior.digest
         assert said.prior.counts_for["quality"][best] > 100.0

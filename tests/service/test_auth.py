@@ -29,6 +29,7 @@ PLACES = {
     ("GET", "/v1/models"): {"read", "admin"},
     ("GET", "/v1/state"): {"read", "admin"},
     ("GET", "/v1/reports/savings"): {"read", "admin"},
+    ("GET", "/v1/reports/quality"): {"read", "admin"},
     ("GET", "/docs"): {"read", "admin"},
     ("GET", "/openapi.json"): {"read", "admin"},
     ("GET", "/nothing"): {"read", "admin"},

@@ -87,6 +87,7 @@ def test_metrics_count_what_happened(where: str, store: Store) -> None:
     ask(where, "GET", f"/v1/state?min_seq={told['event_seq']}")
     store.controls.append("alarm", "model/small/quality", body={"kind": "model", "id": "1"})
     after = metrics(where)
+    assert ask(where, "GET", "/v1/state")[1]["pending"] == after["banditroute_pending_decisions"]
     moved = {name: after[name] - before.get(name, 0.0) for name in after}
     assert moved["banditroute_decisions_total"] == 3.0
     assert moved["banditroute_outcomes_total"] == 2.0

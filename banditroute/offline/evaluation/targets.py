@@ -41,7 +41,7 @@ def decision_settings(log: DecisionLog, base: Settings, weights: Weights) -> Set
     return replace(
         base,
         reward=replace(base.reward, weights=weights),
-        policy=replace(base.policy, horizon=len(log)),
+        policy=replace(base.policy, horizon=len(log), pool_priors=False),
         features=FeatureSettings(numeric={**log_features(log), **base.features.numeric}),
         models=_models(log, base),
         classes=tuple(declared.get(name, RequestClass(name)) for name in log.classes),
@@ -191,5 +191,5 @@ def _models(log: DecisionLog, base: Settings) -> tuple[Model, ...]:
         known = declared.get(name, Model(name, tier=TIERS[third] if priced else "standard"))
         if known.usd_per_output_token is None and known.usd_per_request is None and math.isfinite(price):
             known = replace(known, usd_per_request=price)
-        models.append(known)
+        models.append(replace(known, prior_by_class=()))
     return tuple(models)

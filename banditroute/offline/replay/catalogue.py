@@ -33,7 +33,7 @@ def log_settings(log: Log, base: Settings, weights: Weights) -> Settings:
     return replace(
         base,
         reward=replace(base.reward, weights=weights),
-        policy=replace(base.policy, horizon=len(log)),
+        policy=replace(base.policy, horizon=len(log), pool_priors=False),
         features=FeatureSettings(
             numeric={**log_features(log), **_prior_features(log, base), **base.features.numeric}
         ),

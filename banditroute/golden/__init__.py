@@ -1,0 +1,1 @@
+"""The golden set: small tasks with one right answer that a model takes before it gets traffic."""

@@ -1,0 +1,110 @@
+"""What stands beside the estimates in `/v1/state`, over real HTTP: judges, promises, who answers, alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from banditroute.config.feedback import AlertSettings, BudgetSettings, Guardrail
+from tests.router.setting import SETTINGS
+from tests.service.live import ask, serving
+
+JUDGE = "referee/pointwise-1"
+
+WATCHED = replace(
+    SETTINGS,
+    guardrails=(Guardrail("code", "large", margin=0.05, min_share=0.3),),
+    alerts=AlertSettings(changes=True),
+    budget=BudgetSettings(usd_per_request=0.001),
+)
+
+QUALITY = {"small": 0.25, "middle": 0.5, "large": 0.95}
+FAVOUR = {"small": 0.2, "middle": 0.1, "large": 0.0}
+"""What the judge gives too much."""
+
+
+def account(where: str, seq: int) -> dict[str, Any]:
+    status, state = ask(where, "GET", f"/v1/state?min_seq={seq}")
+    assert status == 200
+    found: dict[str, Any] = state["account"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def where() -> Iterator[str]:
+    with serving(WATCHED) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def known(where: str) -> dict[str, Any]:
+    """The account after 240 requests of one class, of which a judge scores all and a user two of three."""
+    seq = 0
+    for t in range(240):
+        model = list(QUALITY)[t % 3]
+        _, decision = ask(where, "POST", "/v1/route", {"request_class": "code", "model": model})
+        level = QUALITY[model] + 0.02 * (t % 5 - 2)
+        said = [{"quality": level + FAVOUR[model], "source": "judge", "rater": JUDGE}]
+        if t // 3 % 3:
+            said.append({"quality": level, "source": "user", "rater": f"user-{t % 7}", "usd": 0.002})
+        body = [{"decision_id": decision["decision_id"], **one} for one in said]
+        status, receipt = ask(where, "POST", "/v1/feedback", body)
+        assert status == 200, receipt
+        seq = receipt["event_seq"]
+    return account(where, seq)
+
+
+def test_before_anything_is_known_there_are_promises_only() -> None:
+    with serving(WATCHED) as address:
+        empty = account(address, 0)
+    assert empty["judges"] == empty["changes"] == []
+    assert empty["answers"] is None
+    (promise,) = empty["guardrails"]
+    assert (promise["request_class"], promise["baseline"], promise["status"]) == (
+        "code",
+        "large",
+        "undecided",
+    )
+
+
+def test_a_judge_is_shown_with_what_it_gives_too_much(known: dict[str, Any]) -> None:
+    (judge,) = known["judges"]
+    assert judge["instrument"] == JUDGE
+    assert (judge["answers"], judge["pairs"]) == pytest.approx((240.0, 159.0))
+    rectifiers = {one["model"]: one for one in judge["rectifiers"]}
+    for one in rectifiers.values():
+        assert one["low"] < one["value"] < one["high"]
+        assert one["pairs"] > 50.0
+    assert set(rectifiers) == set(QUALITY)
+    assert 0.0 < judge["noise_sd"] < 0.1
+    assert 0.25 <= judge["slope"] < 1.0, "it likes what is bad better than people do"
+    assert judge["slope_sd"] > 0.0
+
+
+def test_who_answers_and_who_speaks_is_shown(known: dict[str, Any]) -> None:
+    answers = known["answers"]
+    assert answers["scored"] + answers["silent"] == pytest.approx(240.0)
+    assert answers["rate"] == pytest.approx(159.0 / 240.0)
+    assert 0.0 <= answers["moved"] < 0.05
+    assert 0.0 < answers["odds_1_5"] < answers["odds_2"]
+    assert known["speakers"]["quarantined"] == []
+
+
+def test_promises_changes_and_the_budget_are_shown(known: dict[str, Any]) -> None:
+    (promise,) = known["guardrails"]
+    assert promise["request_class"] == "code"
+    assert promise["low"] < promise["high"]
+    assert known["changes"] == []
+    pace = known["pace"]
+    assert pace["shadow_usd"] > 0.0, "twice the budget was spent"
+    assert 0.0 < pace["spent_today"] < 159 * 0.002 + 1e-9, "less, if midnight (UTC) came between"
+
+
+def test_the_contract_says_what_it_is(where: str) -> None:
+    _, openapi = ask(where, "GET", "/openapi.json")
+    schemas = openapi["components"]["schemas"]
+    assert {"Account", "JudgeAccount", "GuardrailAccount", "ChangeAccount", "AnswersAccount"} <= set(schemas)
+    assert "account" in schemas["StateReply"]["required"]
