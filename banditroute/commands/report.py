@@ -1,4 +1,4 @@
-"""`banditroute report`: what routing saved, from a log or from the live event log."""
+"""`banditroute report`: what routing saved, from a log or the live event log, and how good it was."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from banditroute.commands.progress import reading
+from banditroute.commands.quality import quality
 from banditroute.commands.results import Within, check_writable, show, write
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ EXAMPLES = """Example: banditroute report savings history.parquet --baseline gpt
 @click.group(epilog="Example: banditroute report savings history.parquet --baseline gpt-4o")
 def report() -> None:
     """Reports as text, HTML or JSON."""
+
+
+report.add_command(quality)
 
 
 @report.command(epilog=EXAMPLES)

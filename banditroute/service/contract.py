@@ -8,6 +8,7 @@ import msgspec
 from fastapi import FastAPI
 
 from banditroute.reports.findings import SavingsReport
+from banditroute.reports.quality_findings import QualityReport
 from banditroute.routing.controls import ControlReply, ControlsReply
 from banditroute.routing.fields import ControlFields, FeedbackFields, RouteFields
 from banditroute.routing.refusals import MAX_FEEDBACK
@@ -36,6 +37,7 @@ _DOCUMENTED = (
     ModelsReply,
     StatusReply,
     SavingsReport,
+    QualityReport,
     ControlFields,
     ControlReply,
     ControlsReply,

@@ -1,4 +1,4 @@
-"""`GET /v1/reports/savings`: made in a thread that rests as it goes, so that routing does not wait for it.
+"""`GET /v1/reports/…`: made in a thread that rests as it goes, so that routing does not wait for it.
 
 An answer is kept for some seconds; who asks for the same meanwhile shares it.
 """
@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated
+from collections.abc import Callable, Hashable
+from datetime import UTC, date, datetime
+from typing import Annotated, Generic, Literal, TypeVar
 
 from fastapi import FastAPI, Query, Response
 
 from banditroute.errors import BanditrouteError, LogError, RequestError
 from banditroute.reports.findings import SavingsReport
 from banditroute.reports.live import LiveSavings
+from banditroute.reports.quality import AskedQuality, Unheard, quality_of_store
+from banditroute.reports.quality_findings import QualityReport
 from banditroute.reports.savings import Asked, NothingToBill
 from banditroute.router import AsyncRouter
 from banditroute.service import contract
@@ -22,6 +26,9 @@ from banditroute.service.replies import encode
 
 FRESH_SECONDS = 10.0
 """How long an answer is given again."""
+
+QUALITY_FRESH_SECONDS = 60.0
+"""The same of a report that reads the whole event log anew."""
 
 LONGEST_WAIT = 30.0
 """Seconds that a caller waits; the first report on a long event log may take more, and goes on."""
@@ -32,7 +39,8 @@ KEPT = 16
 REST = 3.0
 """Work is followed by a rest of this many times its duration: a quarter of one core at most."""
 
-Key = tuple[str | None, int | None, float | None]
+Key = TypeVar("Key", bound=Hashable)
+SavingsKey = tuple[str | None, int | None, float | None]
 
 
 class NotReady(BanditrouteError):
@@ -54,11 +62,12 @@ class Breath:
         self._since = time.perf_counter()
 
 
-class SavingsReports:
-    """The reports of a service, each made once for all who ask for it within some seconds."""
+class Reports(Generic[Key]):
+    """Reports of one kind, each made once for all who ask for it within `fresh` seconds."""
 
-    def __init__(self, router: AsyncRouter) -> None:
-        self._live = LiveSavings(router.settings, router.store, breathe=Breath())
+    def __init__(self, make: Callable[[Key], object], fresh: float) -> None:
+        self._report = make
+        self._fresh = fresh
         self._made: dict[Key, tuple[float, asyncio.Task[bytes]]] = {}
 
     async def get(self, key: Key) -> bytes:
@@ -70,7 +79,7 @@ class SavingsReports:
                 raise NotReady(
                     f"{KEPT} other reports are being made or were just made; ask again in a while."
                 )
-            self._made[key] = now + FRESH_SECONDS, asyncio.create_task(self._make(key))
+            self._made[key] = now + self._fresh, asyncio.create_task(self._make(key))
         task = self._made[key][1]
         try:
             return await asyncio.wait_for(asyncio.shield(task), LONGEST_WAIT)
@@ -78,10 +87,8 @@ class SavingsReports:
             raise NotReady("The event log is long and still being read; ask again in a minute.") from None
 
     async def _make(self, key: Key) -> bytes:
-        baseline, days, requests_per_month = key
-        asked = Asked(baseline=baseline, requests_per_month=requests_per_month)
-        made = await asyncio.to_thread(self._live.report, days, asked)
-        self._made[key] = time.monotonic() + FRESH_SECONDS, self._made[key][1]
+        made = await asyncio.to_thread(self._report, key)
+        self._made[key] = time.monotonic() + self._fresh, self._made[key][1]
         return encode(made)
 
 
@@ -92,7 +99,13 @@ def _serves(until: float, task: asyncio.Task[bytes], now: float) -> bool:
 
 def add_report_routes(app: FastAPI, router: AsyncRouter) -> None:
     """Adds the reports to the app."""
-    reports = SavingsReports(router)
+    live = LiveSavings(router.settings, router.store, breathe=Breath())
+
+    def billed(key: SavingsKey) -> SavingsReport:
+        baseline, days, requests_per_month = key
+        return live.report(days, Asked(baseline=baseline, requests_per_month=requests_per_month))
+
+    reports = Reports(billed, FRESH_SECONDS)
 
     @app.get(
         "/v1/reports/savings",
@@ -123,4 +136,44 @@ def add_report_routes(app: FastAPI, router: AsyncRouter) -> None:
             raise
         except LogError as error:
             raise RequestError(str(error), param="baseline") from None
+        return Response(body, media_type=JSON)
+
+    _add_quality(app, router)
+
+
+def _add_quality(app: FastAPI, router: AsyncRouter) -> None:
+    def scored(asked: AskedQuality) -> QualityReport:
+        return quality_of_store(router.settings, router.store, asked, breathe=Breath())
+
+    reports = Reports(scored, QUALITY_FRESH_SECONDS)
+
+    @app.get(
+        "/v1/reports/quality",
+        summary="How good the answers were, by people and a judge together",
+        description="Mean quality of every model by people alone, by the judge alone and by both, with how "
+        "far who answers moves what people say. The verdict says what cannot be known. An answer is kept for "
+        f"{QUALITY_FRESH_SECONDS:g} seconds.",
+        openapi_extra=contract.answers(QualityReport, 422, 503),
+    )
+    async def quality(
+        since: Annotated[
+            date | None, Query(description="Only decisions made from this day on (UTC), such as 2026-03-01.")
+        ] = None,
+        by: Annotated[Literal["class"] | None, Query(description="Split the models by class too.")] = None,
+        judge: Annotated[
+            str | None, Query(min_length=1, max_length=500, description="The judge to go by: MODEL/RUBRIC.")
+        ] = None,
+        asked: Annotated[
+            list[str],
+            Query(
+                max_length=100,
+                description="Raters, or keys, whose scores were asked for at random, not volunteered.",
+            ),
+        ] = [],  # noqa: B006  (read only)
+    ) -> Response:
+        start = None if since is None else datetime.combine(since, datetime.min.time(), UTC).timestamp()
+        try:
+            body = await reports.get(AskedQuality(start, by == "class", judge, tuple(asked)))
+        except Unheard as error:
+            raise RequestError(str(error), param=error.param) from None
         return Response(body, media_type=JSON)
