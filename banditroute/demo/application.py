@@ -18,8 +18,11 @@ def request_fields(request: SimulatedRequest) -> dict[str, object]:
     return fields
 
 
-def feedback_fields(outcomes: SimulatedOutcomes, index: int, model: int) -> dict[str, object]:
-    """The fields of `/v1/feedback`: what the application measured, and a score only where one was given."""
+def feedback_fields(
+    outcomes: SimulatedOutcomes, index: int, model: int, response: str | None = None
+) -> dict[str, object]:
+    """The fields of `/v1/feedback`: what the application measured, a score only where one was given, and the
+    answer itself where the router wants it judged."""
     fields: dict[str, object] = {"latency_ms": 1000 * float(outcomes.seconds[index, model])}
     if outcomes.error[index, model]:
         return fields | {"error": "upstream_error"}
@@ -27,4 +30,6 @@ def feedback_fields(outcomes: SimulatedOutcomes, index: int, model: int) -> dict
     fields["output_tokens"] = int(outcomes.output_tokens[index, model])
     if outcomes.feedback_arrives[index, model]:
         fields["quality"] = float(outcomes.quality[index, model])
+    if response is not None:
+        fields["response"] = response
     return fields

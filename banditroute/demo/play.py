@@ -13,6 +13,7 @@ from banditroute.client import AsyncClient
 from banditroute.core.base import Floats, Ints
 from banditroute.demo.application import feedback_fields, request_fields
 from banditroute.errors import BanditrouteError
+from banditroute.upstream.answers import written_answer
 from banditroute.upstream.simulated import SimulatedOutcomes, SimulatedRequest
 
 CONCURRENCY = 16
@@ -61,7 +62,11 @@ async def _play(
             decision = await client.route(**request_fields(requests[index]))
             route_seconds[index] = time.perf_counter() - asked
             chosen = position[decision.model]
-            await client.feedback(decision.decision_id, **feedback_fields(outcomes, index, chosen))
+            response = None
+            if decision.wants_response:
+                quality = float(outcomes.quality[index, chosen])
+                response = written_answer(decision.model, requests[index].prompt, quality)
+            await client.feedback(decision.decision_id, **feedback_fields(outcomes, index, chosen, response))
             model[index] = chosen
             on_choice(index, chosen)
 

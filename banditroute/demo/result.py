@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from banditroute.demo.judged import Judged
 from banditroute.demo.play import Played
 from banditroute.demo.scores import Choices, Score, Scoreboard, best_static, verdict
 from banditroute.types import Weights
@@ -28,6 +29,7 @@ class DemoResult:
     verdict: str
     elapsed: float
     route_ms: Mapping[str, float]
+    judged: Judged
 
     def to_dict(self) -> dict[str, object]:
         """The JSON of `demo --json`, its rows in the shape `simulate` uses."""
@@ -40,10 +42,13 @@ class DemoResult:
             "verdict": self.verdict,
             "elapsed_seconds": self.elapsed,
             "route_ms": dict(self.route_ms),
+            "judge": self.judged.to_dict(),
         }
 
 
-def compare(board: Scoreboard, choices: Sequence[Choices], played: Played, seed: int) -> DemoResult:
+def compare(
+    board: Scoreboard, choices: Sequence[Choices], played: Played, judged: Judged, seed: int
+) -> DemoResult:
     """Scores every policy's choices on the same requests; the first of them is the learned one."""
     n = len(played.model)
     scores = [board.score(one) for one in choices]
@@ -60,15 +65,19 @@ def compare(board: Scoreboard, choices: Sequence[Choices], played: Played, seed:
         route_ms={
             f"p{percent}": 1000 * float(np.percentile(played.route_seconds, percent)) for percent in (50, 99)
         },
+        judged=judged,
     )
 
 
 def print_result(console: Console, result: DemoResult) -> None:
-    """The tables, the verdict, and the speed."""
+    """The tables, the judge, the verdict, and the speed."""
     console.print(score_table(result.scores, f"{result.requests:,} requests, the cost of learning included"))
     console.print("* chosen with hindsight: a yardstick, not attainable in advance", style="dim")
     console.print(score_table(result.late, "The last quarter of them, with what was learned before"))
     console.print(share_table(result.scores))
+    console.print(result.judged.table())
+    for sentence in result.judged.sentences():
+        console.print(sentence, highlight=False, soft_wrap=True)
     console.print(f"\n{result.verdict}\n", style="bold", highlight=False, soft_wrap=True)
     console.print(
         f"{result.requests / result.elapsed:,.0f} requests per second, each routed and reported on durably; "

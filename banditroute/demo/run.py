@@ -16,6 +16,7 @@ from rich.console import Console
 
 from banditroute.config.load import load_settings
 from banditroute.config.starter import write_starter
+from banditroute.demo import judged
 from banditroute.demo.play import play
 from banditroute.demo.plots import draw
 from banditroute.demo.result import DemoResult, compare, print_result
@@ -39,6 +40,8 @@ def run(
     with _ending_on_signals(), tempfile.TemporaryDirectory(prefix="banditroute-demo-") as folder:
         config = Path(folder) / "banditroute.toml"
         write_starter(config)
+        with config.open("a", encoding="utf-8") as more:
+            more.write(judged.CONFIG)
         wanted, port = port, free_port(port)
         url = f"http://{HOST}:{port}"
         if port != wanted:
@@ -75,7 +78,9 @@ def _play_and_compare(
     learned = Choices(settings.policy.name, played.model, learns=True)
     classes = world.requests(requests).request_class
     choices = [learned, *rules, board.best_single(), board.per_class_best(classes)]
-    result = compare(board, choices, played, world.seed)
+    console.print("Waiting for the judge …", highlight=False)
+    known = judged.judged(url, settings, board.models, outcomes)
+    result = compare(board, choices, played, known, world.seed)
     if plot_path is not None:
         base = next(rule for rule in rules if rule.policy == best_static(result.scores).policy)
         draw(board, learned, [*rules, choices[-1]], base, plot_path)

@@ -99,6 +99,34 @@ def test_the_learned_policy_is_within_bounds_after_200_requests(
     assert len(rows["thompson"]["share"]) >= 4, "it hardly tried the models"
 
 
+def test_the_judge_is_shown_beside_the_truth(
+    run: tuple[subprocess.CompletedProcess[str], dict[str, object]],
+) -> None:
+    """What it gives too much is known exactly. Intervals twice as wide as the 95% ones, for six models: one
+    false alarm in 2,000 runs, if they are right."""
+    done, report = run
+    judge = report["judge"]
+    assert isinstance(judge, dict)
+    assert judge["waiting"] == 0
+    assert 10 <= judge["verdicts"] < 100, "a quarter of 200 at most are sampled"
+    assert 0 < judge["pairs"] < judge["verdicts"]
+    assert 0.0 < judge["usd"] < 0.1
+    assert abs(judge["slope"] - judge["true_slope"]) < 3.9 * judge["slope_sd"]
+    assert [one["model"] for one in judge["excess"]] == list(_models(report))
+    for one in judge["excess"]:
+        assert one["low"] < one["value"] < one["high"]
+        assert abs(one["value"] - one["truth"]) < one["high"] - one["low"], one
+        assert f"{one['truth']:+.3f}" in done.stdout
+    assert judge["instrument"] in done.stdout
+    assert judge["answers"]["rate"] > 0.0
+    assert "People scored" in done.stdout
+
+
+def _models(report: dict[str, object]) -> list[str]:
+    """The models in the order of the configuration."""
+    return list(report["policies"][0]["share"])  # type: ignore[index]
+
+
 def test_it_serves_on_until_ctrl_c(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*DEMO, "--requests", "20", "--port", "18400"],
