@@ -138,8 +138,9 @@ def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
         ] = 10.0,
     ) -> Response:
         known = await router.folded(min_seq, timeout)
-        policy = settings.policy
-        return _json(state_reply(known, policy=policy.name, mode=policy.mode, prior=settings.prior))
+        pending = await asyncio.to_thread(router.store.pending)
+        policy, prior = settings.policy, settings.prior
+        return _json(state_reply(known, pending=pending, policy=policy.name, mode=policy.mode, prior=prior))
 
 
 def _add_health(app: FastAPI, router: AsyncRouter, keyring: Keyring) -> None:

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from banditroute.router import AsyncRouter
 
 PENDING = 10_000
-"""Of so many of the last decisions it is counted how many nothing was told of yet."""
+"""Of so many of the last decisions it is counted how many nobody has scored yet."""
 
 
 def add_metrics(app: FastAPI, router: AsyncRouter) -> None:
@@ -49,7 +49,7 @@ class _Numbers(Collector):
         yield CounterMetricFamily("banditroute_outcomes", "Outcomes in the event log.", counts["outcomes"])
         yield GaugeMetricFamily(
             "banditroute_pending_decisions",
-            f"Decisions, of the last {PENDING:,}, that nothing was told of yet.",
+            f"Decisions, of the last {PENDING:,}, that nobody has scored yet.",
             store.pending(PENDING),
         )
         yield CounterMetricFamily("banditroute_folded_events", "The last event in the state.", state.seq)

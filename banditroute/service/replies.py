@@ -133,7 +133,7 @@ class PriorReply(Struct, frozen=True):
 
 class StateReply(Struct, frozen=True):
     """The answer to `GET /v1/state`: everything learned up to event `seq`; `account` is what stands beside
-    the estimates."""
+    the estimates. Of the last 10,000 decisions, `pending` are not scored yet."""
 
     seq: int
     at: float
@@ -143,6 +143,7 @@ class StateReply(Struct, frozen=True):
     classes: list[str]
     estimates: list[Belief]
     account: Account
+    pending: int
     prior: PriorReply | None = None
     guardrails: list[Standing] = []
 
@@ -226,7 +227,9 @@ def receipt_reply(record: Record) -> ReceiptReply:
     )
 
 
-def state_reply(state: State, *, policy: str, mode: str, prior: Prior | None = None) -> StateReply:
+def state_reply(
+    state: State, *, pending: int, policy: str, mode: str, prior: Prior | None = None
+) -> StateReply:
     """The state as people read it."""
     return StateReply(
         seq=state.seq,
@@ -237,6 +240,7 @@ def state_reply(state: State, *, policy: str, mode: str, prior: Prior | None = N
         classes=list(state.classes),
         estimates=summary(state),
         account=account(state),
+        pending=pending,
         prior=None
         if prior is None
         else PriorReply(prior.digest, prior.source, prior.requests, counted_history(state)),

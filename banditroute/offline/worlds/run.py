@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -159,7 +160,7 @@ def _one_seed(
     slates = rule_slates(course, settings, known, seed)
     found = {}
     for name, own in lineup.items():
-        knowing = _knowing(settings, own, world, seed)
+        knowing = _knowing(scenario, settings, own, world, seed)
         policy = get_policy(own.policy, knowing)
         if policy.learns:
             met = all_heard(course) if own.hears_all else course
@@ -177,9 +178,9 @@ def _one_seed(
     return seed, found
 
 
-def _knowing(settings: Settings, player: Player, world: World, seed: int) -> Settings:
+def _knowing(scenario: Scenario, settings: Settings, player: Player, world: World, seed: int) -> Settings:
     """The settings of one learner: how fast it forgets, how much it explores, whether it sees the clock, what
-    it goes by, and what earlier requests taught it."""
+    it goes by, and what earlier requests taught it of the models that were there."""
     clock = dict.fromkeys(CLOCK, (0.0, 0.5**0.5)) if player.clock else {}
     own = replace(
         settings,
@@ -191,6 +192,9 @@ def _knowing(settings: Settings, player: Player, world: World, seed: int) -> Set
     if not player.history:
         return own
     history = world.draw(player.history, SAMPLE_SEED + 1 + seed)
+    late = np.isin([model.id for model in world.models], [new.id for new in scenario.models if new.arrives])
+    seen = np.where(late, math.nan, 1.0)
+    history = replace(history, **{name: seen * getattr(history, name) for name in COLUMNS})
     if player.wrong_history:
         history = replace(history, **{name: np.roll(getattr(history, name), 1, axis=1) for name in COLUMNS})
     return replace(own, prior=fit_prior(history, settings=own))
