@@ -193,9 +193,10 @@ def _newcomers(
     at: float,
     named: dict[str, float],
 ) -> list[Group]:
-    """Every model that has too few scores yet for itself, where a known one (or the baseline) may serve."""
+    """Every model that has too few scores yet for itself, where a known one (or the baseline) may serve. Known
+    is a model without a cap of its own: the first to have some scores shall not take what others may not."""
     trial, purse = settings.trial, state.watch.purse
-    if not any(a == own or scores[a] >= trial.outcomes for a in fit):
+    if not any(a == own or newcomer_cap(trial, scores[a], 0.0) >= 1.0 for a in fit):
         return []
     paid: Mapping[str, float] = {} if purse is None else purse.paid_on(at)
     groups: list[Group] = []
