@@ -22,10 +22,10 @@ import duckdb
 import numpy as np
 
 from banditroute.core.base import Bools, Floats
-from banditroute.core.instruments import empty_instrument, with_judged, with_pairs
-from banditroute.core.measurement import with_judges
+from banditroute.core.feedback.instruments import empty_instrument, with_judged, with_pairs
+from banditroute.core.feedback.measurement import with_judges
+from banditroute.core.feedback.prediction import powered_means
 from banditroute.core.posterior import FactorPrior, fit
-from banditroute.core.prediction import powered_means
 
 PRIOR = FactorPrior(center=0.9, noise=0.05, logarithmic=False)
 

@@ -14,11 +14,8 @@ import numpy as np
 from banditroute.config.settings import Settings
 from banditroute.core import choosing
 from banditroute.core.base import Bools, Choice, Floats, Policy, Slate
-from banditroute.core.bounds import bounded, bounds_anything, returned
 from banditroute.core.eligibility import eligible_models
 from banditroute.core.learning import learn
-from banditroute.core.pacing import Pace
-from banditroute.core.sampling import Sampled, Sampling, sampled
 from banditroute.core.spending import spent_on
 from banditroute.core.state import (
     QUALITY,
@@ -27,6 +24,9 @@ from banditroute.core.state import (
     State,
     initial_state,
 )
+from banditroute.core.steering.bounds import bounded, bounds_anything, returned
+from banditroute.core.steering.pacing import Pace
+from banditroute.core.steering.sampling import Sampled, Sampling, sampled
 from banditroute.core.utility import Outlook, outlook
 from banditroute.errors import NoEligibleModel
 from banditroute.types import Candidate, Context, Decision, Exclusion, Preferences

@@ -10,12 +10,12 @@ import numpy as np
 
 from banditroute.core import kernels
 from banditroute.core.features import TYPICAL_TOKENS
-from banditroute.core.heard import Heard
+from banditroute.core.feedback.heard import Heard
+from banditroute.core.feedback.testimony import Reading, testified
 from banditroute.core.posterior import decision_weight, reference_for
 from banditroute.core.spending import spend
 from banditroute.core.state import QUALITY, TOKENS, USD, Frame, State, class_shares, refitted, scale_at
-from banditroute.core.testimony import Reading, testified
-from banditroute.core.watch import listen
+from banditroute.core.steering.watch import listen
 from banditroute.types import FACTORS, Observation
 
 Told = dict[int, list[Reading]]

@@ -13,10 +13,10 @@ import numpy as np
 from banditroute.config.settings import Settings
 from banditroute.core.base import Floats
 from banditroute.core.features import VERSION
-from banditroute.core.keeping import testimony_arrays, testimony_distance, testimony_of
+from banditroute.core.feedback.keeping import testimony_arrays, testimony_distance, testimony_of
 from banditroute.core.posterior import SufficientStats
 from banditroute.core.state import State, frame_of, refitted
-from banditroute.core.watch import Watch, new_watch
+from banditroute.core.steering.watch import Watch, new_watch
 
 _FOLD_VERSION = 3  # raise when the meaning of an outcome or of a sum changes
 

@@ -12,11 +12,11 @@ import numpy as np
 from banditroute.config.settings import Settings
 from banditroute.core import kernels
 from banditroute.core.base import Bools, Floats, Ints
-from banditroute.core.belief import Weighed, weighed
-from banditroute.core.changes import Change
 from banditroute.core.features import Layout, layout_of
+from banditroute.core.feedback.belief import Weighed, weighed
+from banditroute.core.feedback.changes import Change
+from banditroute.core.feedback.testimony import Testimony, new_testimony, watched
 from banditroute.core.history import judged, past_of
-from banditroute.core.newcomers import Pedigree, fit_newcomers, pedigree_of
 from banditroute.core.posterior import (
     TRUST,
     FactorPrior,
@@ -27,8 +27,8 @@ from banditroute.core.posterior import (
     reference_for,
 )
 from banditroute.core.spending import DAY, Spending
-from banditroute.core.testimony import Testimony, new_testimony, watched
-from banditroute.core.watch import Watch, new_watch
+from banditroute.core.steering.newcomers import Pedigree, fit_newcomers, pedigree_of
+from banditroute.core.steering.watch import Watch, new_watch
 from banditroute.types import FACTORS, Model
 
 QUALITY, TOKENS, USD, SECONDS, TTFT = range(5)

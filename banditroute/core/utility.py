@@ -21,9 +21,9 @@ import numpy as np
 from banditroute.core import kernels
 from banditroute.core.base import Floats, Ints
 from banditroute.core.features import TYPICAL_TOKENS
-from banditroute.core.pacing import Pace
 from banditroute.core.posterior import predict
 from banditroute.core.state import QUALITY, USD, State
+from banditroute.core.steering.pacing import Pace
 from banditroute.types import Context, Preferences, Weights
 
 _P95 = 1.6448536269514722

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from banditroute.config.settings import Settings
-from banditroute.core.fold import values
+from banditroute.core.feedback.fold import values
 from banditroute.reports.cells import (
     DAY,
     REQUESTS,

@@ -10,7 +10,7 @@ import numpy as np
 
 from banditroute.config.settings import Settings
 from banditroute.core.base import Bools, Floats, Ints
-from banditroute.core.fold import standing
+from banditroute.core.feedback.fold import standing
 from banditroute.errors import LogError
 from banditroute.reports.decisions import class_places
 from banditroute.store import Store

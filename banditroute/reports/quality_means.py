@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from banditroute.core.base import Bools, Floats, Ints
-from banditroute.core.prediction import powered_means
-from banditroute.core.response import Response, bounds, response
+from banditroute.core.feedback.prediction import powered_means
+from banditroute.core.feedback.response import Response, bounds, response
 from banditroute.reports.quality_answers import Heard
 from banditroute.reports.quality_findings import Basis, MeanQuality, ModelQuality, WhoAnswers
 from banditroute.reports.quality_volunteers import Answers, Mended, mended_means

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from banditroute.core import guardrails
-from banditroute.core.changes import Change
-from banditroute.core.speakers import quarantined
+from banditroute.core.feedback.changes import Change
+from banditroute.core.feedback.speakers import quarantined
 from banditroute.core.state import State
+from banditroute.core.steering import guardrails
 from banditroute.store.controls import Control
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from banditroute.config.settings import Settings
 from banditroute.core.decide import State, initial_state, learn
-from banditroute.core.fold import observations
-from banditroute.core.heard import first_heard
-from banditroute.core.resets import NO_RESETS, Resets, resets_of, without_history
+from banditroute.core.feedback.fold import observations
+from banditroute.core.feedback.heard import first_heard
+from banditroute.core.feedback.resets import NO_RESETS, Resets, resets_of, without_history
 from banditroute.core.snapshot import dump_state, fingerprint, load_state
 from banditroute.errors import StoreError
 from banditroute.routing.acknowledging import seen_to

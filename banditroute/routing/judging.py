@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from banditroute.config.settings import Settings
-from banditroute.core.sampling import Sampling, rates
+from banditroute.core.steering.sampling import Sampling, rates
 from banditroute.errors import StoreError
 from banditroute.store.base import Store
 from banditroute.types import OTHER, Context, Decision, Model

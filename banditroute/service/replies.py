@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from banditroute.config.priors import Prior
-from banditroute.core.account import Account, account
-from banditroute.core.fold import standing
-from banditroute.core.guardrails import Standing
+from banditroute.core.feedback.account import Account, account
+from banditroute.core.feedback.fold import standing
 from banditroute.core.state import State
+from banditroute.core.steering.guardrails import Standing
 from banditroute.core.summary import Belief, counted_history, summary
 from banditroute.store import Record
 from banditroute.types import Candidate, Context, Decision, Exclusion, Model, Preferences

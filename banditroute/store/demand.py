@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, func, select, union_all
 
-from banditroute.core.sampling import Tally
+from banditroute.core.steering.sampling import Tally
 from banditroute.store import tables
 from banditroute.store.engine import failures
 from banditroute.store.jobs import BASE, DONE, PENDING, SECONDS_PER_DAY, VALUE, JobStore

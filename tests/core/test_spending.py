@@ -9,7 +9,7 @@ import pytest
 
 from banditroute.config.settings import Settings
 from banditroute.core.decide import Request, State, decide, initial_state, learn
-from banditroute.core.fold import observations
+from banditroute.core.feedback.fold import observations
 from banditroute.core.snapshot import dump_state, load_state, state_distance
 from banditroute.core.spending import DAY, day_of, spent_on
 from banditroute.policies import get_policy

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from banditroute.core.base import Bools, Floats
-from banditroute.core.prediction import powered_means
+from banditroute.core.feedback.prediction import powered_means
 from banditroute.reports.quality import quality_report
 from banditroute.reports.quality_answers import Heard
 from banditroute.reports.quality_findings import MeanQuality, ModelQuality, QualityReport

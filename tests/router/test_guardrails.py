@@ -10,7 +10,7 @@ import pytest
 from banditroute import Router
 from banditroute.config.feedback import BudgetSettings, Guardrail, TrialSettings
 from banditroute.config.settings import StoreSettings
-from banditroute.core.guardrails import Guard
+from banditroute.core.steering.guardrails import Guard
 from banditroute.routing.alarms import alarms_of
 from banditroute.routing.rebuild import rebuild
 from tests.router.setting import SETTINGS

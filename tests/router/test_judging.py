@@ -13,7 +13,7 @@ from sqlalchemy import insert
 
 from banditroute.config.feedback import JudgeSettings
 from banditroute.config.settings import Settings
-from banditroute.core.sampling import LEAST
+from banditroute.core.steering.sampling import LEAST
 from banditroute.router import Router
 from banditroute.routing.judging import Judging, enqueue, forget_old_texts, own_models
 from banditroute.store import Store, open_store, tables

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from banditroute.config.settings import Settings
-from banditroute.core.fold import standing, values
+from banditroute.core.feedback.fold import standing, values
 from banditroute.errors import LogError
 from banditroute.offline.logs.files import quoted
 from banditroute.offline.logs.queries import Progress, fetch

@@ -1,0 +1,139 @@
+"""How much of every cell is believed: what changed, who lied, who kept silent, and what judges add.
+
+One pure function from the sums and the testimony to the sums that the fit is made from. Nobody doubted gives
+back the very sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from banditroute.config.feedback import TrustSettings
+from banditroute.core.base import Floats
+from banditroute.core.feedback.calibration import Doubt
+from banditroute.core.feedback.changes import Change
+from banditroute.core.feedback.evidence import believed
+from banditroute.core.feedback.instruments import Instrument
+from banditroute.core.feedback.measurement import with_judges
+from banditroute.core.feedback.outdated import adjustment
+from banditroute.core.feedback.response import Response, response, unexplained_by_features
+from banditroute.core.feedback.speakers import Belief, with_nobody
+from banditroute.core.feedback.speakers import adjustment as of_speakers
+from banditroute.core.feedback.testimony import JUDGED, QUALITY, Testimony, watched_factors
+from banditroute.core.posterior import FactorPrior, SufficientStats
+
+_SCORES = ("quality", "judged")
+
+_UNDISPUTED = 0.95
+"""Share of what was said of a model that must be believed for a change in it to be the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The sums that the fit is made from, one entry per factor, and what they are still to be multiplied by;
+    what is believed of speakers, and who answers."""
+
+    stats: tuple[SufficientStats | None, ...]
+    scales: tuple[float, ...]
+    speakers: Belief | None = None
+    response: Response | None = None
+
+
+def weighed(
+    testimony: Testimony,
+    stats: Sequence[SufficientStats | None],
+    scales: Sequence[float],
+    half_lives: Sequence[float],
+    priors: Sequence[FactorPrior],
+    trust: TrustSettings,
+) -> Weighed:
+    """The sums `stats`, which count for `scales` now, as far as they are believed. Of what nobody doubts the
+    very sums are given back."""
+    now = [None if sums is None else sums.scaled(by) for sums, by in zip(stats, scales, strict=True)]
+    found = list(now)
+    direct, speakers, answers = found[QUALITY], None, None
+    instruments = {name: own.scaled(scales[QUALITY]) for name, own in testimony.instruments.items()}
+    if direct is not None and testimony.speakers is not None:
+        everybody = with_nobody(testimony.speakers.scaled(scales[QUALITY]), *_cells(direct))
+        speakers = of_speakers(everybody, trust)
+        direct = _adjusted(direct, speakers.share, speakers.shift, speakers.excess)
+    if direct is not None and trust.nonresponse and instruments:
+        answers = _who_answers(direct, instruments)
+        direct = _adjusted(direct, np.ones_like(answers.shift), answers.shift)
+    found[QUALITY] = direct
+    if testimony.blocks is not None and testimony.changes:
+        for factor in watched_factors(priors):
+            life = half_lives[QUALITY if factor.index == JUDGED else factor.index]
+            changes = _about(testimony.changes, factor.name)
+            if factor.index == QUALITY and speakers is not None:
+                changes = [change for change in changes if not _disputed(now[QUALITY], speakers, change.row)]
+            outdated = adjustment(testimony.blocks, changes, factor, life)
+            if outdated is None:
+                continue
+            if factor.index == JUDGED:
+                instruments = {
+                    name: Instrument(believed(own.judged, *outdated), own.pairs)
+                    for name, own in instruments.items()
+                }
+            elif (sums := found[factor.index]) is not None:
+                found[factor.index] = believed(sums, *outdated, logarithmic=factor.logarithmic)
+    direct = found[QUALITY]
+    if direct is not None and instruments:
+        found[QUALITY] = with_judges(
+            direct, instruments, priors[QUALITY].center, priors[QUALITY].noise, doubt_of(trust)
+        )
+    same = [one is other for one, other in zip(found, now, strict=True)]
+    return Weighed(
+        tuple(old if keep else new for old, new, keep in zip(stats, found, same, strict=True)),
+        tuple(by if keep else 1.0 for by, keep in zip(scales, same, strict=True)),
+        speakers,
+        answers,
+    )
+
+
+def doubt_of(trust: TrustSettings) -> Doubt:
+    """What is expected of judges beforehand; it shrinks with the sd by which one may favour a model."""
+    part = max(trust.judge_sd, 1e-3) / Doubt().rectifier
+    return Doubt(
+        slope=Doubt().slope * min(1.0, part), common=Doubt().common * part,
+        rectifier=Doubt().rectifier * part, cell=Doubt().cell * part,
+    )  # fmt: skip
+
+
+def _adjusted(
+    sums: SufficientStats, share: Floats, shift: Floats, excess: Floats | None = None
+) -> SufficientStats:
+    """The sums as they are believed; the very sums where they are believed as they are."""
+    if (share == 1.0).all() and not shift.any():
+        return sums
+    return believed(sums, share, shift, excess)
+
+
+def _disputed(sums: SufficientStats | None, speakers: Belief, row: int) -> bool:
+    """Whether so much of what was said of a model's row is not believed that a change in it may be a lie."""
+    if sums is None or row < 0:
+        return False
+    said = _cells(sums)[0][row]
+    return float(speakers.share[row] @ said) < _UNDISPUTED * float(said.sum())
+
+
+def _about(changes: Sequence[Change], factor: str) -> list[Change]:
+    """The changes of a factor; people's and judges' scores are of one quality."""
+    names = _SCORES if factor in _SCORES else (factor,)
+    return [replace(change, factor=factor) for change in changes if change.factor in names]
+
+
+def _who_answers(direct: SufficientStats, instruments: Mapping[str, Instrument]) -> Response:
+    """Who answers, by the judge who has scored most of what people scored too."""
+    audit = max(instruments.values(), key=lambda own: float(own.pairs[..., 0].sum()))
+    silent = np.stack(_cells(audit.judged), axis=2)
+    return response(audit.pairs, silent, np.stack(_cells(direct), axis=2), unexplained_by_features(direct))
+
+
+def _cells(sums: SufficientStats) -> tuple[Floats, Floats, Floats]:
+    """Σw, Σw(y−c), Σw(y−c)² per cell, `(k, c)` each."""
+    places = np.arange(1, 1 + sums.cells.shape[1])
+    return sums.xx[:, places, places], sums.xy[:, places], sums.cells[:, :, 0]

@@ -1,0 +1,127 @@
+"""Events -> observations: what a set of outcomes says about one decision, and what changed.
+
+State keeps sums and no history, so a revision must arrive as the old value taken back and the new
+one added. Both are pure functions of the outcomes in the log: what those up to the last folded
+sequence number said, against what all of them say now. Hence repeated, late, revised and retracted
+feedback gives the same state as the clean sequence would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+
+from msgspec import Struct
+
+from banditroute.core.feedback.scores import Score, scores
+from banditroute.types import Decision, Factor, Observation, Occasion, Outcome
+
+_by_seq = attrgetter("seq")
+_RANK = {"user": 0, "metric": 1, "judge": 2, "meter": 3}
+_METERED: tuple[Factor, ...] = ("output_tokens", "usd", "seconds", "ttft_seconds")
+
+
+def standing(outcomes: Iterable[Outcome]) -> dict[tuple[str, str, str], Outcome]:
+    """The outcome that stands for each (factor, source, rater): the highest sequence number."""
+    latest: dict[tuple[str, str, str], Outcome] = {}
+    for o in sorted(outcomes, key=_by_seq):
+        latest[o.factor, o.source, o.rater] = o
+    return {key: o for key, o in latest.items() if o.value is not None}
+
+
+def values(outcomes: Iterable[Outcome], *, error_quality: float) -> dict[Factor, float]:
+    """What the outcomes of one decision say together, per factor.
+
+    People outrank metrics, metrics judges, judges meters; within the highest rank that spoke, the
+    raters' values are averaged. A failed call without a score counts as `error_quality`.
+    """
+    facts = standing(outcomes).values()
+    said = {o.factor: o.value for o in facts if o.value is not None}
+    if len(said) < len(facts):  # several spoke about one factor
+        said = _agreed(facts)
+    if said.get("error") and "quality" not in said:
+        said["quality"] = error_quality
+    return said
+
+
+def _agreed(facts: Iterable[Outcome]) -> dict[Factor, float]:
+    """Per factor, the mean of what the highest rank that spoke said."""
+    by_factor: dict[Factor, dict[int, list[float]]] = {}
+    for o in facts:
+        if o.value is not None:
+            by_factor.setdefault(o.factor, {}).setdefault(_RANK[o.source], []).append(o.value)
+    said: dict[Factor, float] = {}
+    for factor, ranks in by_factor.items():
+        best = sorted(ranks[min(ranks)])  # sorted: the same sum whatever order they came in
+        said[factor] = sum(best) / len(best)
+    return said
+
+
+def observations(
+    records: Sequence[tuple[Decision | Occasion, Sequence[Outcome]]],
+    *,
+    after_seq: int,
+    error_quality: float,
+    rater_correlation: float = 0.5,
+) -> list[Observation]:
+    """What to learn: the difference between what outcomes up to `after_seq` said and all say.
+
+    `records` pairs each decision with all its outcomes up to the sequence number being folded.
+    `rater_correlation` is that of the errors of several people about one answer (`scores`).
+    """
+    changed: list[Observation] = []
+    for decision, outcomes in records:
+        known = [o for o in outcomes if o.seq <= after_seq]
+        before = _said(known, error_quality, rater_correlation) if known else _SILENCE
+        now = _said(outcomes, error_quality, rater_correlation)
+        if before.scores != now.scores:
+            for said, weight in ((before, -1.0), (now, 1.0)):
+                changed += [
+                    Observation(
+                        decision.context, decision.model, "quality", one.value, decision.at,
+                        weight * one.weight, speaker=one.speaker, instrument=one.instrument,
+                        people=one.people,
+                    )
+                    for one in said.scores
+                ]  # fmt: skip
+        for said, weight in ((before, -1.0), (now, 1.0)):
+            other = now.facts if weight < 0.0 else before.facts
+            facts = said.facts
+            metered, billed = "output_tokens" in facts, "usd" in facts
+            for factor in _METERED:
+                if factor not in facts:
+                    continue
+                unchanged = (
+                    facts[factor] == other.get(factor)
+                    and (factor != "usd" or metered == ("output_tokens" in other))
+                    and (factor != "output_tokens" or billed == ("usd" in other))
+                )
+                if not unchanged:
+                    changed.append(
+                        Observation(
+                            decision.context, decision.model, factor, facts[factor], decision.at, weight,
+                            metered, billed,
+                        )
+                    )  # fmt: skip
+    return changed
+
+
+class _Said(Struct, frozen=True):
+    """What outcomes of one decision say: readings of its quality, and the other facts."""
+
+    scores: tuple[Score, ...] = ()
+    facts: dict[Factor, float] = {}
+
+
+_SILENCE = _Said()
+
+
+def _said(outcomes: Iterable[Outcome], error_quality: float, correlation: float) -> _Said:
+    stands = list(standing(outcomes).values())
+    quality = [o for o in stands if o.factor == "quality"]
+    rest = [o for o in stands if o.factor != "quality"] if quality else stands
+    facts = {o.factor: o.value for o in rest if o.value is not None}
+    if len(facts) < len(rest):  # several spoke about one factor
+        facts = _agreed(rest)
+    failed = bool(facts.get("error"))
+    return _Said(scores(quality, failed=failed, error_quality=error_quality, correlation=correlation), facts)

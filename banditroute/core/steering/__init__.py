@@ -1,0 +1,1 @@
+"""What bounds a choice: prices, promises, caps, trials, and which answers are sampled for a judge."""

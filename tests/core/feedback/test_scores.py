@@ -1,0 +1,56 @@
+"""Who is heard about one answer: people before metrics before judges, several people as more than one."""
+
+from __future__ import annotations
+
+import pytest
+
+from banditroute.core.feedback.scores import Score, scores
+from banditroute.types import Outcome
+
+
+def said(*told: tuple[str, str, float], failed: bool = False, principal: str = "") -> tuple[Score, ...]:
+    facts = [
+        Outcome("d", "quality", value, source, seq=i, rater=rater, principal=principal)  # type: ignore[arg-type]
+        for i, (source, rater, value) in enumerate(told)
+    ]
+    return scores(facts, failed=failed, error_quality=0.1, correlation=0.5)
+
+
+def test_nobody_scored_it() -> None:
+    assert said() == ()
+    assert said(failed=True) == (Score(0.1),)
+
+
+def test_a_person_stands_in_place_of_the_judge_who_is_measured_by_it() -> None:
+    direct, pair = said(("judge", "j/1", 0.4), ("user", "ann", 0.9))
+    assert direct == Score(0.9, 1.0, "ann")
+    assert pair == Score(0.4, 1.0, "", "j/1", people=0.9)
+
+
+def test_a_metric_outranks_a_judge_and_is_no_measure_of_it() -> None:
+    assert said(("judge", "j/1", 0.4), ("metric", "", 1.0)) == (Score(1.0),)
+
+
+def test_two_judges_of_one_answer_are_one_answer() -> None:
+    one, other = said(("judge", "a/1", 0.4), ("judge", "b/1", 0.6))
+    assert (one.instrument, one.weight, other.instrument, other.weight) == ("a/1", 0.5, "b/1", 0.5)
+
+
+def test_a_failed_call_that_a_judge_scored_has_its_score() -> None:
+    (only,) = said(("judge", "j/1", 0.4), failed=True)
+    assert only.instrument == "j/1"
+
+
+@pytest.mark.parametrize(("people", "weight"), [(1, 1.0), (2, 4 / 3), (3, 1.5), (9, 1.8)])
+def test_several_people_weigh_by_what_they_know_apart(people: int, weight: float) -> None:
+    """With errors correlated by ½, n people are worth n/(1 + (n − 1)/2) of one, never more than two."""
+    (together,) = said(*(("user", f"p{i}", i / 10) for i in range(people)))
+    assert together.weight == pytest.approx(weight)
+    assert together.value == pytest.approx((people - 1) / 20)
+
+
+def test_scores_of_one_principal_are_its_own_whoever_rates_for_it() -> None:
+    (together,) = said(("user", "ann", 0.4), ("user", "bob", 0.6), principal="app")
+    assert together.speaker == "app"
+    (apart,) = said(("user", "ann", 0.4), ("user", "bob", 0.6))
+    assert apart.speaker == ""
