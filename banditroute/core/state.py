@@ -84,8 +84,9 @@ class State:
     are the T_ref of forgetting. `class_shares` `(c,)` is the smoothed share of each class in the
     quality outcomes. `stale` are the factors whose fit followed by rank-one updates since it was last
     made. `watch` follows the log event by event, `testimony` stands beside the sums, and `weighed` is what
-    came of it, None where nothing speaks against the sums. Every array is shared between states and never
-    written to.
+    came of it, None where nothing speaks against the sums. `curiosity` is the fit of quality whose variances
+    say how much more outcomes could tell, where that is less than is not known (`feedback.belief.Weighed`).
+    Every array is shared between states and never written to.
     """
 
     frame: Frame
@@ -100,6 +101,7 @@ class State:
     watch: Watch = Watch()
     testimony: Testimony = Testimony()
     weighed: Weighed | None = None
+    curiosity: Posterior | None = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -237,6 +239,7 @@ def refitted(
     moved = any(own and not keep for own, keep in zip(warm, kept, strict=True))
     belief = judged(counted, frame.past, frame.trust, frame.priors, scales) if moved else None
     posterior: list[Posterior | None] = []
+    known: tuple[Any, ...]
     for f, sums in enumerate(counted):
         if sums is None:
             posterior.append(None)
@@ -247,9 +250,16 @@ def refitted(
             posterior.append(since.posterior[f])
         else:
             posterior.append(_fitted(frame, f, sums, scales[f]))
+    curiosity = None
+    if believed is not None and believed.face is not None:
+        known = ()
+        if warm[QUALITY] and belief is not None:
+            right, share = float(belief.right[QUALITY]), belief.share[QUALITY]
+            known = (frame.past[QUALITY], frame.trust[QUALITY], right, share)
+        curiosity = _fitted(frame, QUALITY, believed.face, 1.0, *known)
     return State(
         frame, stats, tuple(posterior), references, class_shares(frame, stats), seq, at,
-        spending=spending or {}, watch=watch, testimony=testimony, weighed=believed,
+        spending=spending or {}, watch=watch, testimony=testimony, weighed=believed, curiosity=curiosity,
     )  # fmt: skip
 
 

@@ -101,6 +101,11 @@ def foresee(
             noise[f], smear[f] = posterior.noise, posterior.smear
     if state.posterior[QUALITY] is None:
         means[QUALITY] = 0.0
+    reducible = variances
+    if state.curiosity is not None:
+        reducible = variances.copy()
+        predict(state.curiosity, frame.priors[QUALITY], x, cls, np.empty((n, k)), reducible[QUALITY])
+        np.minimum(variances, reducible, out=reducible)
     looks = (
         np.full(n, math.inf)
         if lookahead is None
@@ -108,7 +113,7 @@ def foresee(
     )
     expected, mean, sd = np.empty((5, n, k)), np.empty((n, k)), np.empty((n, k))
     kernels.combine(
-        means, variances, noise, smear, frame.group, frame.prices, tokens, most, weights, looks,
+        means, reducible, noise, smear, frame.group, frame.prices, tokens, most, weights, looks,
         expected, mean, sd,
     )  # fmt: skip
     quality_sd = np.sqrt(variances[QUALITY][:, frame.group])

@@ -50,7 +50,7 @@ def test_a_broken_promise_is_kept_from_then_on_and_told(url: str, tmp_path: Path
         settings, reward=replace(settings.reward, weights=replace(settings.reward.weights, usd=4e4))
     )
     with Router(settings) as router:
-        play(router, 400)
+        play(router, 1_000)
         assert guard(router).status == "breach"
         for _ in range(5):
             decision = router.route(request_class="code")

@@ -34,12 +34,18 @@ _UNDISPUTED = 0.95
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """The sums that the fit is made from, one entry per factor, and what they are still to be multiplied by;
-    what is believed of speakers, and who answers."""
+    what is believed of speakers, and who answers.
+
+    `face` are the sums of quality with judges at face value, where people have scored nothing that a judge
+    did: what a judge gets wrong, more of its scores cannot tell, so that part of the doubt is no reason to
+    try a model again.
+    """
 
     stats: tuple[SufficientStats | None, ...]
     scales: tuple[float, ...]
     speakers: Belief | None = None
     response: Response | None = None
+    face: SufficientStats | None = None
 
 
 def weighed(
@@ -81,7 +87,13 @@ def weighed(
             elif (sums := found[factor.index]) is not None:
                 found[factor.index] = believed(sums, *outdated, logarithmic=factor.logarithmic)
     direct = found[QUALITY]
+    face = None
     if direct is not None and instruments:
+        if sum(float(own.pairs[..., 0].sum()) for own in instruments.values()) < 1.0:
+            face = with_judges(
+                direct, instruments, priors[QUALITY].center, priors[QUALITY].noise,
+                doubt_of(replace(trust, judge_sd=0.0)),
+            )  # fmt: skip
         found[QUALITY] = with_judges(
             direct, instruments, priors[QUALITY].center, priors[QUALITY].noise, doubt_of(trust)
         )
@@ -91,6 +103,7 @@ def weighed(
         tuple(by if keep else 1.0 for by, keep in zip(scales, same, strict=True)),
         speakers,
         answers,
+        face,
     )
 
 

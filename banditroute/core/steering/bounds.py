@@ -193,16 +193,18 @@ def _newcomers(
     at: float,
     named: dict[str, float],
 ) -> list[Group]:
-    """Every model that has too few scores yet for itself, where a known one (or the baseline) may serve.
-    Known is a model without a cap of its own: the first to have some scores shall not take what others may not."""
+    """Every model that is new beside a known one (or the baseline): that has less than a third of its
+    scores. Where all are new, none is held back for the first that is less so."""
     trial, purse = settings.trial, state.watch.purse
-    if not any(a == own or newcomer_cap(trial, scores[a], 0.0) >= 1.0 for a in fit):
-        return []
+    known = max((scores[a] for a in fit if scores[a] >= trial.outcomes), default=0.0)
+    if own in fit:
+        known = max(known, 3.0 * trial.outcomes)
     paid: Mapping[str, float] = {} if purse is None else purse.paid_on(at)
     groups: list[Group] = []
     for a in fit:
         name = settings.models[a].id
-        cap = 1.0 if a == own else newcomer_cap(trial, scores[a], paid.get(name, 0.0))
+        settled = a == own or 3.0 * scores[a] >= known
+        cap = 1.0 if settled else newcomer_cap(trial, scores[a], paid.get(name, 0.0))
         if cap < 1.0:
             named[f"cap.{name}"] = cap
             groups.append(((a,), cap))

@@ -58,12 +58,6 @@ def test_memory_is_bounded_however_many_speak() -> None:
     assert crowd.sums[:, 0].sum() == len(names)
 
 
-def test_a_model_can_be_forgotten() -> None:
-    speakers = crowd_of(1, 500).speakers.without(3)
-    assert not (speakers.key // C % K == 3).any()
-    assert len(speakers.key) > 100
-
-
 def test_what_nobody_in_particular_said_is_what_is_left() -> None:
     crowd = crowd_of(3, 400, people=5)
     named = np.arange(400) < 300

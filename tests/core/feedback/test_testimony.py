@@ -11,11 +11,12 @@ import pytest
 from banditroute.config.feedback import AlertSettings, TrustSettings
 from banditroute.config.settings import RequestClass, Settings
 from banditroute.core.base import Floats
-from banditroute.core.decide import State, initial_state, learn
+from banditroute.core.decide import Request, State, decide, initial_state, learn
 from banditroute.core.feedback.account import account
 from banditroute.core.snapshot import dump_state, load_state, state_distance
 from banditroute.core.summary import summary
-from banditroute.types import Context, Model, Observation
+from banditroute.policies import get_policy
+from banditroute.types import Context, Decision, Model, Observation, Preferences, Weights
 
 MEAN = {"a": 0.85, "b": 0.75, "c": 0.6}
 SETTINGS = Settings(
@@ -182,3 +183,25 @@ def test_an_operator_without_people_may_take_the_judge_at_its_word() -> None:
     trusting = replace(SETTINGS, trust=TrustSettings(judge_sd=0.0))
     assert widths(trusting) < 0.06
     assert widths(SETTINGS) > 0.15
+
+
+def test_what_a_judge_cannot_tell_is_no_reason_to_try_a_model_again() -> None:
+    """After 600 scores by a judge alone its favourite is not sure to be the best, and yet it is chosen: more
+    of its scores would not tell. Once people score as well, trying others pays."""
+    rng = np.random.default_rng(7)
+    judged = [
+        Observation(o.context, o.model, "quality", o.value, o.decided_at, instrument="j/1")
+        for o in told(rng, 600)
+    ]
+    pairs = [
+        Observation(o.context, o.model, "quality", 0.8, o.decided_at, instrument="j/1", people=0.8)
+        for o in told(rng, 3)
+    ]
+
+    def choice(news: list[Observation]) -> Decision:
+        request = Request("x", 1e6, 1, Context("chat"), Preferences(Weights(usd=0.0)))
+        return decide(folded(news), [request], get_policy("thompson", SETTINGS), SETTINGS)[0]
+
+    alone, beside = choice(judged), choice([*judged, *pairs])
+    assert alone.pmf[0] > 0.95
+    assert max(c.sd for c in alone.candidates) < 0.3 * max(c.sd for c in beside.candidates)
