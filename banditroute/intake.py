@@ -209,12 +209,12 @@ def _facts(fields: FeedbackFields) -> Iterator[tuple[Factor, float]]:
         yield "seconds", fields.latency_ms / 1000
     if fields.ttft_ms is not None:
         yield "ttft_seconds", fields.ttft_ms / 1000
+    if fields.usd is not None:  # before the tokens: whoever hears of a bill first hears of its USD
+        yield "usd", fields.usd
     if fields.input_tokens is not None:
         yield "input_tokens", float(fields.input_tokens)
     if fields.output_tokens is not None:
         yield "output_tokens", float(fields.output_tokens)
-    if fields.usd is not None:
-        yield "usd", fields.usd
     if fields.error is not None:
         yield "error", float(bool(fields.error))
 

@@ -9,6 +9,7 @@ _name = text(longest=200)
 _share = number(0, 1)
 _amount = number(0, _LARGEST)
 _price = number(0, 10**6)
+_target = number(1e-12, _LARGEST)
 _ADDRESS = {"pattern": r"https?://\S+", "shape": "an address that begins with http:// or https://"}
 _VARIABLE = {"pattern": r"[A-Za-z_][A-Za-z0-9_]*", "shape": "the name of an environment variable"}
 
@@ -36,9 +37,9 @@ FEEDBACK_SECTIONS: dict[str, dict[str, Check]] = {
     },
     "auth": {"required": flag(), "requests_per_minute": _amount},
     "budget": {
-        "usd_per_day": _amount,
-        "usd_per_request": _amount,
-        "seconds_per_request": _amount,
+        "usd_per_day": _target,
+        "usd_per_request": _target,
+        "seconds_per_request": _target,
         "max_shadow_usd": _amount,
         "max_shadow_second": _amount,
         "exploration_usd_per_day": _amount,

@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from msgspec import Struct
 
+from banditroute.core.feedback.plausible import plausible
 from banditroute.core.feedback.scores import Score, scores
 from banditroute.types import Decision, Factor, Observation, Occasion, Outcome
 
@@ -99,8 +100,8 @@ def observations(
                 if not unchanged:
                     changed.append(
                         Observation(
-                            decision.context, decision.model, factor, facts[factor], decision.at, weight,
-                            metered, billed,
+                            decision.context, decision.model, factor,
+                            plausible(decision, factor, facts[factor]), decision.at, weight, metered, billed,
                         )
                     )  # fmt: skip
     return changed
@@ -123,5 +124,5 @@ def _said(outcomes: Iterable[Outcome], error_quality: float, correlation: float)
     facts = {o.factor: o.value for o in rest if o.value is not None}
     if len(facts) < len(rest):  # several spoke about one factor
         facts = _agreed(rest)
-    failed = bool(facts.get("error"))
+    failed = next((o for o in rest if o.factor == "error" and o.value), None) if facts.get("error") else None
     return _Said(scores(quality, failed=failed, error_quality=error_quality, correlation=correlation), facts)

@@ -100,7 +100,7 @@ def unexplained_by_features(stats: SufficientStats) -> float:
     left = max(0.0, scatter - float((slopes * together).sum()))
     degrees = float(np.maximum(n - 1.0, 0.0).sum())
     used = float(np.trace(np.linalg.solve(features + ridge, features), axis1=1, axis2=2).sum())
-    if degrees <= used or scatter <= 0.0:
+    if degrees <= max(used, 0.0) or scatter <= 0.0:
         return 1.0
     per = scatter / degrees
     return min(1.0, (_FEW * per + left * degrees / (degrees - used)) / (_FEW * per + scatter))

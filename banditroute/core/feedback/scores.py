@@ -28,12 +28,13 @@ class Score(Struct, frozen=True):
 
 
 def scores(
-    facts: Sequence[Outcome], *, failed: bool, error_quality: float, correlation: float
+    facts: Sequence[Outcome], *, failed: Outcome | None, error_quality: float, correlation: float
 ) -> tuple[Score, ...]:
-    """The readings of one answer that its standing outcomes of quality give; a call that failed, and that
-    nobody scored, counts as `error_quality`. `correlation` is that of the errors of several people."""
+    """The readings of one answer that its standing outcomes of quality give; a call that `failed`, as
+    somebody said, and that nobody scored, counts as `error_quality`. `correlation` is that of the errors of
+    several people: each is heard, for a part of what all of them weigh."""
     if not facts:
-        return (Score(error_quality),) if failed else ()
+        return () if failed is None else (Score(error_quality, 1.0, _speaker(failed)),)
     if len(facts) == 1 and facts[0].source != "judge":
         return (Score(_value(facts[0]), 1.0, _speaker(facts[0])),)
     direct: tuple[Score, ...] = ()
@@ -42,17 +43,22 @@ def scores(
     if source == "meter" and judges:
         source = ""
     if source:
-        said = sorted((_value(o), _speaker(o)) for o in facts if o.source == source)
-        n, speakers = len(said), {speaker for _, speaker in said}
-        mean = sum(value for value, _ in said) / n  # of sorted values: the same whatever order they came in
-        weight = n / (1.0 + (n - 1) * correlation)
-        direct = (Score(mean, weight, speakers.pop() if len(speakers) == 1 else ""),)
-    people = direct[0].value if source == "user" else None
+        said: dict[str, list[float]] = {}
+        for value, speaker in sorted((_value(o), _speaker(o)) for o in facts if o.source == source):
+            said.setdefault(speaker, []).append(value)  # sorted: the same whatever order they came in
+        n = sum(len(values) for values in said.values())
+        part = 1.0 / (1.0 + (n - 1) * correlation)
+        direct = tuple(
+            Score(sum(values) / len(values), part * len(values), speaker)
+            for speaker, values in sorted(said.items())
+        )
+    weights = sum(score.weight for score in direct)
+    people = sum(s.weight * s.value for s in direct) / weights if source == "user" else None
     if direct and people is None:
         return direct  # a metric outranks judges and is no measure of them
-    part = 1.0 if direct else 1.0 / len(judges) if judges else 1.0
+    each = 1.0 if direct else 1.0 / len(judges) if judges else 1.0
     return direct + tuple(
-        Score(value, part, "", rater or "judge", people) for rater, value in sorted(judges.items())
+        Score(value, each, "", rater or "judge", people) for rater, value in sorted(judges.items())
     )
 
 

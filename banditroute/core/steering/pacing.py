@@ -20,6 +20,7 @@ from banditroute.config.feedback import BudgetSettings
 from banditroute.core.base import Floats
 from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.feedback.heard import Heard
+from banditroute.core.feedback.plausible import plausible
 from banditroute.core.spending import DAY, day_of
 from banditroute.types import Weights
 
@@ -34,6 +35,9 @@ RECOVERY = 300.0
 
 AHEAD = 24.0
 """The rate of the moment is taken to last this many times as long as the day has been going."""
+
+MOST = 20.0
+"""A bill counts for at most this many times what was expected: one absurd one shall not stop a day."""
 
 CARRIED = 500.0
 """At most this many requests' targets are carried along: a quiet week does not buy a wild day."""
@@ -109,11 +113,13 @@ class Pace(Struct, frozen=True):
     def fold(self, heard: Heard, budget: BudgetSettings, prices: Mapping[str, tuple[float, float]]) -> Pace:
         """After one fact. `prices` are USD per input and output token, by model."""
         if heard.topic == "seconds" and budget.seconds_per_request is not None:
-            seconds = self.seconds.paid(heard.value, budget.seconds_per_request, budget.max_shadow_second)
+            waited = plausible(heard.occasion, "seconds", heard.value, MOST)
+            seconds = self.seconds.paid(waited, budget.seconds_per_request, budget.max_shadow_second)
             return Pace(self.usd, seconds, self.today)
         usd = _usd(heard, prices) if heard.topic == "bill" else None
         if usd is None:
             return self
+        usd = plausible(heard.occasion, "usd", usd, MOST)
         today, known, ceiling = self.today.with_bill(usd, heard.occasion.at), self.usd, budget.max_shadow_usd
         if budget.usd_per_day is not None:
             to_come = today.to_come()

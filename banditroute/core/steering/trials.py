@@ -29,9 +29,13 @@ from banditroute.config.settings import Settings
 from banditroute.core.base import Floats, Ints
 from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.feedback.heard import Heard
+from banditroute.core.feedback.plausible import plausible
 from banditroute.core.spending import DAYS_KEPT, day_of
 
 EXPLORED = "exploration_usd"
+
+MOST = 20.0
+"""A bill counts for at most this many times what the receipt expected."""
 """The parameter of a receipt that says what exploring cost."""
 
 _SURE = 1.6448536269514722  # the normal quantile of 0.95
@@ -58,6 +62,7 @@ class Purse(Struct, frozen=True):
         explored[day] = explored.get(day, 0.0) + occasion.parameters.get(EXPLORED, 0.0)
         usd = _usd(heard, prices)
         if usd is not None:
+            usd = plausible(occasion, "usd", usd, MOST)
             today = paid.get(day, {})
             paid[day] = {**today, occasion.model: today.get(occasion.model, 0.0) + usd}
         return Purse(explored, paid)

@@ -13,12 +13,13 @@ def said(*told: tuple[str, str, float], failed: bool = False, principal: str = "
         Outcome("d", "quality", value, source, seq=i, rater=rater, principal=principal)  # type: ignore[arg-type]
         for i, (source, rater, value) in enumerate(told)
     ]
-    return scores(facts, failed=failed, error_quality=0.1, correlation=0.5)
+    error = Outcome("d", "error", 1.0, "user", rater="bot", principal=principal) if failed else None
+    return scores(facts, failed=error, error_quality=0.1, correlation=0.5)
 
 
 def test_nobody_scored_it() -> None:
     assert said() == ()
-    assert said(failed=True) == (Score(0.1),)
+    assert said(failed=True) == (Score(0.1, 1.0, "bot"),)  # who said so answers for it
 
 
 def test_a_person_stands_in_place_of_the_judge_who_is_measured_by_it() -> None:
@@ -43,14 +44,17 @@ def test_a_failed_call_that_a_judge_scored_has_its_score() -> None:
 
 @pytest.mark.parametrize(("people", "weight"), [(1, 1.0), (2, 4 / 3), (3, 1.5), (9, 1.8)])
 def test_several_people_weigh_by_what_they_know_apart(people: int, weight: float) -> None:
-    """With errors correlated by ½, n people are worth n/(1 + (n − 1)/2) of one, never more than two."""
-    (together,) = said(*(("user", f"p{i}", i / 10) for i in range(people)))
-    assert together.weight == pytest.approx(weight)
-    assert together.value == pytest.approx((people - 1) / 20)
+    """With errors correlated by ½, n people are worth n/(1 + (n − 1)/2) of one, never more than two; each of
+    them answers for his part."""
+    apart = said(*(("user", f"p{i}", i / 10) for i in range(people)))
+    assert [score.speaker for score in apart] == [f"p{i}" for i in range(people)]
+    total = sum(score.weight for score in apart)
+    assert total == pytest.approx(weight)
+    assert sum(s.weight * s.value for s in apart) / total == pytest.approx((people - 1) / 20)
 
 
 def test_scores_of_one_principal_are_its_own_whoever_rates_for_it() -> None:
     (together,) = said(("user", "ann", 0.4), ("user", "bob", 0.6), principal="app")
     assert together.speaker == "app"
-    (apart,) = said(("user", "ann", 0.4), ("user", "bob", 0.6))
-    assert apart.speaker == ""
+    assert together.weight == pytest.approx(4 / 3)
+    assert [score.speaker for score in said(("user", "ann", 0.4), ("user", "bob", 0.6))] == ["ann", "bob"]
