@@ -142,6 +142,7 @@ def judge() -> Curves:
         "answers that the judge scores", (0.0, *SHARES[1:]), ["0", *(f"{share:.0%}" for share in SHARES[1:])],
         {
             "no people": lambda share: case(share, 0.0),
+            "no people, a fair judge": lambda share: case(share, 0.0, fair=True),
             "no people, judge_sd = 0": lambda share: case(share, 0.0, judge_sd=0.0),
             "no people, fair, judge_sd = 0": lambda share: case(share, 0.0, fair=True, judge_sd=0.0),
             "people score 5%": lambda share: case(share, 0.05),
