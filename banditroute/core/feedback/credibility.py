@@ -105,11 +105,6 @@ def _noise(voices: Voices, heard: Floats, weight: Floats) -> Floats:
     return noise
 
 
-def _fluke(n: Floats) -> Floats:
-    """Variance of a mean of n for one outcome in it that means nothing: one condemns nobody."""
-    return (FLUKE / np.maximum(n, EMPTY)) ** 2
-
-
 def _offsets(mean: Floats, error: Floats, weight: Floats) -> Floats:
     """Offsets shrunk to the spread that those believed show, none by more than two sds of its error."""
     informs = weight * (_OFFSETS / (_OFFSETS + error)) ** 2

@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from banditroute.core.feedback.fold import standing, values
+from banditroute.core.feedback.fold import values
 from banditroute.types import Factor, Occasion, Outcome
 
 Topic = Literal["quality", "bill", "seconds"]
@@ -59,7 +59,7 @@ def _first(
         known = [o for o in outcomes if o.seq <= event.seq and o.factor in about]
         if len(known) == 1 and event.factor != "error":
             return Heard(occasion, topic, _value(event), event.seq, event.factor == "output_tokens", event.at)
-        said = values(standing(known).values(), error_quality=error_quality)
+        said = values(known, error_quality=error_quality)
         for factor in ("quality",) if topic == "quality" else ("usd", "output_tokens", "seconds"):
             if factor in said:
                 return Heard(occasion, topic, said[factor], event.seq, factor == "output_tokens", event.at)

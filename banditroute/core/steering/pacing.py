@@ -116,10 +116,9 @@ class Pace(Struct, frozen=True):
             waited = plausible(heard.occasion, "seconds", heard.value, MOST)
             seconds = self.seconds.paid(waited, budget.seconds_per_request, budget.max_shadow_second)
             return Pace(self.usd, seconds, self.today)
-        usd = _usd(heard, prices) if heard.topic == "bill" else None
+        usd = billed_usd(heard, prices) if heard.topic == "bill" else None
         if usd is None:
             return self
-        usd = plausible(heard.occasion, "usd", usd, MOST)
         today, known, ceiling = self.today.with_bill(usd, heard.occasion.at), self.usd, budget.max_shadow_usd
         if budget.usd_per_day is not None:
             to_come = today.to_come()
@@ -143,14 +142,16 @@ class Pace(Struct, frozen=True):
         )
 
 
-def _usd(heard: Heard, prices: Mapping[str, tuple[float, float]]) -> float | None:
-    """What a bill came to; None where only tokens are known and no price is."""
-    if not heard.tokens:
-        return heard.value
-    if heard.occasion.model not in prices:
-        return None
-    given, answered = prices[heard.occasion.model]
-    return given * (heard.occasion.context.input_tokens or TYPICAL_TOKENS) + answered * heard.value
+def billed_usd(heard: Heard, prices: Mapping[str, tuple[float, float]]) -> float | None:
+    """What a bill counts for; None where only tokens are known and no price is. `prices` are USD per input
+    and output token, by model."""
+    usd = heard.value
+    if heard.tokens:
+        if heard.occasion.model not in prices:
+            return None
+        given, answered = prices[heard.occasion.model]
+        usd = given * (heard.occasion.context.input_tokens or TYPICAL_TOKENS) + answered * usd
+    return plausible(heard.occasion, "usd", usd, MOST)
 
 
 def token_prices(models: Sequence[str], prices: Floats) -> dict[str, tuple[float, float]]:

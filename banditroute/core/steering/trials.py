@@ -27,15 +27,11 @@ from msgspec import Struct
 from banditroute.config.feedback import TrialSettings
 from banditroute.config.settings import Settings
 from banditroute.core.base import Floats, Ints
-from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.feedback.heard import Heard
-from banditroute.core.feedback.plausible import plausible
 from banditroute.core.spending import DAYS_KEPT, day_of
+from banditroute.core.steering.pacing import billed_usd
 
 EXPLORED = "exploration_usd"
-
-MOST = 20.0
-"""A bill counts for at most this many times what the receipt expected."""
 """The parameter of a receipt that says what exploring cost."""
 
 _SURE = 1.6448536269514722  # the normal quantile of 0.95
@@ -60,9 +56,8 @@ class Purse(Struct, frozen=True):
         explored = {known: usd for known, usd in self.explored.items() if known >= oldest}
         paid = {known: by_model for known, by_model in self.paid.items() if known >= oldest}
         explored[day] = explored.get(day, 0.0) + occasion.parameters.get(EXPLORED, 0.0)
-        usd = _usd(heard, prices)
+        usd = billed_usd(heard, prices)
         if usd is not None:
-            usd = plausible(occasion, "usd", usd, MOST)
             today = paid.get(day, {})
             paid[day] = {**today, occasion.model: today.get(occasion.model, 0.0) + usd}
         return Purse(explored, paid)
@@ -139,13 +134,3 @@ def scores_heard(cells: Floats, group: Ints) -> Floats:
     """Scores `(k,)` of each model: Σw of its cells `(k, c, 3)`, that of deployments together."""
     heard: Floats = cells[:, :, 2].sum(axis=1)[group]
     return heard
-
-
-def _usd(heard: Heard, prices: Mapping[str, tuple[float, float]]) -> float | None:
-    """What a bill came to; None where only the tokens are known and no price is."""
-    if not heard.tokens:
-        return heard.value
-    if heard.occasion.model not in prices:
-        return None
-    given, answered = prices[heard.occasion.model]
-    return given * (heard.occasion.context.input_tokens or TYPICAL_TOKENS) + answered * heard.value
