@@ -21,7 +21,10 @@ _config: Any = numba.config
 
 _ANY_ORDER = {"reassoc", "nsz"}
 
-KERNELS = ("kernels.py", "choosing.py", "refit.py", "blend.py", "weighing.py", "loop.py", "offpolicy.py")
+KERNELS = (
+    "kernels.py", "choosing.py", "refit.py", "blend.py", "weighing.py", "loop.py", "offpolicy.py",
+    "feedback/borders.py", "feedback/credibility.py", "feedback/levels.py",
+)  # fmt: skip
 """The files that hold compiled loops."""
 
 

@@ -11,14 +11,12 @@ import numpy as np
 from banditroute.core import kernels
 from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.feedback.heard import Heard
-from banditroute.core.feedback.testimony import Reading, testified
+from banditroute.core.feedback.testimony import JUDGED, Readings, testified
 from banditroute.core.posterior import decision_weight, reference_for
 from banditroute.core.spending import spend
-from banditroute.core.state import QUALITY, TOKENS, USD, Frame, State, class_shares, refitted, scale_at
+from banditroute.core.state import QUALITY, TOKENS, USD, State, class_shares, refitted, scale_at
 from banditroute.core.steering.watch import listen
 from banditroute.types import FACTORS, Observation
-
-Told = dict[int, list[Reading]]
 
 
 def learn(
@@ -54,13 +52,14 @@ def learn(
     contexts = {id(o.context): o.context for o in observations}  # outcomes of one decision share theirs
     place = {key: row for row, key in enumerate(contexts)}
     x, cls = frame.layout.encode(list(contexts.values()))
-    told, judged = _read(state, observations, references, place)
-    for f, readings in told.items():
+    readings = _read(state, observations, references, place)
+    told = np.unique(readings.factors).tolist()
+    for f in told:
+        if f == JUDGED:
+            continue
+        own = readings.factors == f
         batch = (
-            np.array([r.row for r in readings], np.int64), cls, x,
-            np.array([r.place for r in readings], np.int64),
-            np.array([r.value for r in readings], np.float64),
-            np.array([r.weight for r in readings], np.float64),
+            readings.rows[own], cls, x, readings.places[own], readings.values[own], readings.weights[own],
             frame.priors[f].center, float(frame.priors[f].logarithmic),
         )  # fmt: skip
         sums, fitted = stats[f], posterior[f]
@@ -72,9 +71,9 @@ def learn(
             moved = posterior[f] = fitted.movable()
             now = scale_at(at, references[f], frame.half_lives[f])
             kernels.rank_one_many(moved.theta, moved.cov, moved.noise, moved.kappa, now, *batch)
-    if told or judged:
+    if told:
         shape = len(frame.models), len(frame.layout.classes)
-        testimony = testified(testimony, told, judged, x, cls, shape, frame.priors)
+        testimony = testified(testimony, readings, x, cls, shape, frame.priors)
     spending = spend(state.spending, observations, state.models, frame.prices, at)
     watch = listen(state.watch, heard, frame.settings, frame.prices) if heard else state.watch
     if refit:
@@ -83,7 +82,7 @@ def learn(
             testimony=testimony,
         )  # fmt: skip
     shares = class_shares(frame, tuple(stats)) if QUALITY in told else state.class_shares
-    stale = state.stale | frozenset(told) | frozenset({QUALITY} if judged else ())
+    stale = state.stale | frozenset(QUALITY if f == JUDGED else f for f in told)
     return replace(
         state, stats=tuple(stats), posterior=tuple(posterior), references=references, class_shares=shares,
         seq=seq, at=at, stale=stale, spending=spending, watch=watch, testimony=testimony,
@@ -95,40 +94,42 @@ def _read(
     observations: Sequence[Observation],
     references: Sequence[float],
     place: Mapping[int, int],
-) -> tuple[Told, list[Reading]]:
-    """What is told directly, by factor, and what judges said; `place` is that of each context."""
-    frame = state.frame
-    told: Told = {}
-    judged: list[Reading] = []
+) -> Readings:
+    """What can be learned from; `place` is that of each context."""
+    frame, read = state.frame, []
+    models = {model.id: i for i, model in reversed(list(enumerate(frame.models)))}
+    learned = {name: f for f, name in enumerate(FACTORS) if state.stats[f] is not None or f == USD}
+    group, prices, lives = frame.group.tolist(), frame.prices.tolist(), frame.half_lives
     for o in observations:
-        f, value = _learned_as(frame, o)
-        model = frame.model_index(o.model)
-        if f is None or model is None or state.stats[f] is None:
+        f, model, value = learned.get(o.factor), models.get(o.model), o.value
+        if f is None or model is None:
             continue
-        row = int(frame.group[model]) if f == QUALITY else model
-        weight = o.weight * decision_weight(o.decided_at, references[f], frame.half_lives[f])
-        reading = Reading(row, place[id(o.context)], value, weight, o)
-        if o.instrument:
-            judged.append(reading)
-        else:
-            told.setdefault(f, []).append(reading)
-    return told, judged
+        if f == USD:
+            f, value = _paid(o, *prices[model])
+            if f is None or state.stats[f] is None:
+                continue
+        weight = (
+            o.weight
+            if math.isinf(lives[f])
+            else o.weight * decision_weight(o.decided_at, references[f], lives[f])
+        )
+        read.append((
+            JUDGED if o.instrument else f, group[model] if f == QUALITY else model, place[id(o.context)],
+            value, weight, o.weight, o.decided_at, o.speaker, o.instrument,
+            math.nan if o.people is None else o.people,
+        ))  # fmt: skip
+    return Readings.of(read)
 
 
-def _learned_as(frame: Frame, o: Observation) -> tuple[int | None, float]:
-    """The factor an observation teaches, and the value it counts as.
+def _paid(o: Observation, per_input: float, per_output: float) -> tuple[int | None, float]:
+    """The factor that what was paid teaches, and the value it counts as.
 
     The cost of a model with token prices is learned as output tokens; where only its USD are
     known, they are turned into the tokens they would have bought.
     """
-    f = FACTORS.index(o.factor) if o.factor in FACTORS else None
-    if f != USD:
-        return f, o.value
-    model = frame.model_index(o.model)
-    if model is None or math.isnan(frame.prices[model, 1]):
-        return f, o.value
-    if o.metered or frame.prices[model, 1] <= 0.0:
+    if math.isnan(per_output):
+        return USD, o.value
+    if o.metered or per_output <= 0.0:
         return None, o.value
-    paid_in = frame.prices[model, 0] * (o.context.input_tokens or TYPICAL_TOKENS)
-    tokens = (o.value - paid_in) / float(frame.prices[model, 1])
+    tokens = (o.value - per_input * (o.context.input_tokens or TYPICAL_TOKENS)) / per_output
     return TOKENS, tokens if tokens > 0.5 else 0.0  # what rounding leaves of the input's price is no answer

@@ -13,11 +13,11 @@ import numpy as np
 
 from banditroute.config.feedback import TrustSettings
 from banditroute.core.base import Floats
-from banditroute.core.feedback.calibration import Doubt
+from banditroute.core.feedback.calibration import verdict_noise
 from banditroute.core.feedback.changes import Change
 from banditroute.core.feedback.evidence import believed
-from banditroute.core.feedback.instruments import Instrument
-from banditroute.core.feedback.measurement import with_judges
+from banditroute.core.feedback.instruments import Instrument, as_believed
+from banditroute.core.feedback.measurement import doubt_of, with_judges
 from banditroute.core.feedback.outdated import adjustment
 from banditroute.core.feedback.response import Response, response, unexplained_by_features
 from banditroute.core.feedback.speakers import Belief, with_nobody
@@ -38,7 +38,8 @@ class Weighed:
 
     `face` are the sums of quality with judges at face value, where people have scored nothing that a judge
     did: what a judge gets wrong, more of its scores cannot tell, so that part of the doubt is no reason to
-    try a model again.
+    try a model again. `verdict_noise` is the variance of one verdict about what people would say, of the
+    judge that scored most, None without any.
     """
 
     stats: tuple[SufficientStats | None, ...]
@@ -46,6 +47,7 @@ class Weighed:
     speakers: Belief | None = None
     response: Response | None = None
     face: SufficientStats | None = None
+    verdict_noise: float | None = None
 
 
 def weighed(
@@ -58,24 +60,27 @@ def weighed(
 ) -> Weighed:
     """The sums `stats`, which count for `scales` now, as far as they are believed. Of what nobody doubts the
     very sums are given back."""
-    now = [None if sums is None else sums.scaled(by) for sums, by in zip(stats, scales, strict=True)]
-    found = list(now)
-    direct, speakers, answers = found[QUALITY], None, None
-    instruments = {name: own.scaled(scales[QUALITY]) for name, own in testimony.instruments.items()}
+    found: dict[int, SufficientStats] = {}
+    said, by = _now(stats, scales, QUALITY), scales[QUALITY]
+    direct, speakers, answers = said, None, None
+    instruments = {name: own if by == 1.0 else own.scaled(by) for name, own in testimony.instruments.items()}
     if direct is not None and testimony.speakers is not None:
-        everybody = with_nobody(testimony.speakers.scaled(scales[QUALITY]), *_cells(direct))
+        everybody = with_nobody(testimony.speakers.scaled(by), *_cells(direct))
         speakers = of_speakers(everybody, trust)
         direct = _adjusted(direct, speakers.share, speakers.shift, speakers.excess)
+        center = priors[QUALITY].center
+        instruments = {name: as_believed(own, speakers, center) for name, own in instruments.items()}
     if direct is not None and trust.nonresponse and instruments:
         answers = _who_answers(direct, instruments)
         direct = _adjusted(direct, np.ones_like(answers.shift), answers.shift)
-    found[QUALITY] = direct
+    if direct is not None and direct is not said:
+        found[QUALITY] = direct
     if testimony.blocks is not None and testimony.changes:
         for factor in watched_factors(priors):
             life = half_lives[QUALITY if factor.index == JUDGED else factor.index]
             changes = _about(testimony.changes, factor.name)
             if factor.index == QUALITY and speakers is not None:
-                changes = [change for change in changes if not _disputed(now[QUALITY], speakers, change.row)]
+                changes = [change for change in changes if not _disputed(said, speakers, change.row)]
             outdated = adjustment(testimony.blocks, changes, factor, life)
             if outdated is None:
                 continue
@@ -84,10 +89,9 @@ def weighed(
                     name: Instrument(believed(own.judged, *outdated), own.pairs)
                     for name, own in instruments.items()
                 }
-            elif (sums := found[factor.index]) is not None:
+            elif (sums := found.get(factor.index) or _now(stats, scales, factor.index)) is not None:
                 found[factor.index] = believed(sums, *outdated, logarithmic=factor.logarithmic)
-    direct = found[QUALITY]
-    face = None
+    direct, face = found.get(QUALITY, said), None
     if direct is not None and instruments:
         if sum(float(own.pairs[..., 0].sum()) for own in instruments.values()) < 1.0:
             face = with_judges(
@@ -97,23 +101,22 @@ def weighed(
         found[QUALITY] = with_judges(
             direct, instruments, priors[QUALITY].center, priors[QUALITY].noise, doubt_of(trust)
         )
-    same = [one is other for one, other in zip(found, now, strict=True)]
     return Weighed(
-        tuple(old if keep else new for old, new, keep in zip(stats, found, same, strict=True)),
-        tuple(by if keep else 1.0 for by, keep in zip(scales, same, strict=True)),
+        tuple(found.get(f, sums) for f, sums in enumerate(stats)),
+        tuple(1.0 if f in found else by for f, by in enumerate(scales)),
         speakers,
         answers,
         face,
+        verdict_noise(instruments, priors[QUALITY].noise, doubt_of(trust)),
     )
 
 
-def doubt_of(trust: TrustSettings) -> Doubt:
-    """What is expected of judges beforehand; it shrinks with the sd by which one may favour a model."""
-    part = max(trust.judge_sd, 1e-3) / Doubt().rectifier
-    return Doubt(
-        slope=Doubt().slope * min(1.0, part), common=Doubt().common * part,
-        rectifier=Doubt().rectifier * part, cell=Doubt().cell * part,
-    )  # fmt: skip
+def _now(
+    stats: Sequence[SufficientStats | None], scales: Sequence[float], factor: int
+) -> SufficientStats | None:
+    """The sums of a factor as they count now."""
+    sums, by = stats[factor], scales[factor]
+    return sums if sums is None or by == 1.0 else sums.scaled(by)
 
 
 def _adjusted(

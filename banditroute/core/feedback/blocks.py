@@ -62,7 +62,7 @@ def block_starts(times: Floats, at: float) -> Floats:
 
 def observe(
     blocks: Blocks,
-    factor: int,
+    factor: int | Ints,
     times: Floats,
     rows: Ints,
     classes: Ints,
@@ -70,18 +70,23 @@ def observe(
     weights: Floats,
     at: float,
 ) -> Blocks:
-    """The blocks with outcomes of one factor added, all `(n,)`: times of the decisions, model rows, classes,
-    values less the center (logarithms where it is learned so), weights. `at` is the time by now."""
+    """The blocks with outcomes added, all `(n,)`: the factor of each, or that of all, times of the decisions,
+    model rows, classes, values less the center (logarithms where it is learned so), weights. `at` is the time
+    by now."""
     blocks = advanced(blocks, max(at, float(times.max(initial=at))))
+    if not len(times):
+        return blocks
     held = dict(zip(blocks.starts, blocks.sums, strict=True))
-    placed = block_starts(times, blocks.at)
+    starts, placed = np.unique(block_starts(times, blocks.at), return_inverse=True)
+    _, k, c = blocks.shape
+    nothing = np.zeros((*blocks.shape, 4))
+    sums = np.stack([held.get(start, nothing) for start in starts.tolist()])
+    cell = ((placed * blocks.shape[0] + factor) * k + rows) * c + classes
     braked = np.arcsinh(values)
-    parts = weights[:, None] * np.stack([np.ones_like(values), values, braked, braked**2], axis=1)
-    for start in np.unique(placed).tolist():
-        here = placed == start
-        own = held[start].copy() if start in held else np.zeros((*blocks.shape, 4))
-        np.add.at(own[factor], (rows[here], classes[here]), parts[here])
-        held[start] = own
+    flat = sums.reshape(-1)
+    for part, said in enumerate((weights, weights * values, weights * braked, weights * braked**2)):
+        np.add.at(flat, 4 * cell + part, said)
+    held.update(zip(starts.tolist(), sums, strict=True))
     return _ordered(blocks, held)
 
 

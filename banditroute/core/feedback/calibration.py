@@ -22,16 +22,16 @@ floor that does not average away (`measurement`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from banditroute.core.base import Bools, Floats
+from banditroute.core.base import Floats
 from banditroute.core.feedback.instruments import Instrument
 from banditroute.core.posterior import SufficientStats
 
-_MODELS, _CLASSES, _ANSWERS = 3.0, 6.0, 8.0  # how many models, cells, answers the doubt beforehand counts for
-_SWEEPS = 12
+_ANSWERS = 8.0  # how many answers the doubt beforehand counts for
 EMPTY = 1e-9
 
 
@@ -81,30 +81,26 @@ class Calibration:
 
 def calibrate(instrument: Instrument, noise: float, doubt: Doubt | None = None) -> Calibration:
     """What the sums of a judge say of it; `noise` is the variance of a person's score within a cell."""
+    from banditroute.core.feedback.levels import LEVEL, OWN, PRECISION, VARIANCE, levels  # compiled when used
+
     doubt, pairs = doubt or Doubt(), instrument.pairs
     n = np.where(pairs[..., 0] > EMPTY, pairs[..., 0], 0.0)
     j, y = means_of(pairs[..., 1], n), means_of(pairs[..., 2], n)
     within, residual, people = _scatter(pairs, n, j, y, noise, doubt)
-    has = n > 0.0
-    per = np.divide(1.0, n, out=np.zeros_like(n), where=has)
-    slope, slope_sd, between, classes = 1.0, doubt.slope, doubt.rectifier**2, doubt.cell**2
-    for sweep in range(_SWEEPS + 1):
-        error = (residual + (within - slope) ** 2 * people) * per  # of a cell's J̄ − λȲ
-        fit = _levels(j - slope * y, error, has, between, classes, doubt)
-        if sweep < _SWEEPS:
-            between, classes = _spreads(fit, error, has, between, classes, doubt)
-            slope, slope_sd = _slope(j, y, error, per * people, within, has, between, classes, doubt)
-    precision = np.where(fit.known, 1.0 / (between + fit.error), 0.0)
+    found = np.empty((len(n), 6))
+    expected = np.array([doubt.slope, doubt.common, doubt.rectifier, doubt.cell])
+    slope, slope_sd, between, classes, common = levels(n, j, y, within, residual, people, expected, found)
+    precision, level = found[:, PRECISION], found[:, LEVEL]
     others = doubt.common**-2 + precision.sum() - precision
     typical = float(instrument.judged.xy[:, 0].sum() / max(instrument.judged.xx[:, 0, 0].sum(), EMPTY))
     return Calibration(
         slope=slope,
         slope_sd=slope_sd,
         within=within,
-        intercept=fit.common,
-        rectifier=fit.common + fit.own,
-        rectifier_sd=np.sqrt(fit.variance),
-        offset=(precision @ fit.level - precision * fit.level) / others,
+        intercept=common,
+        rectifier=common + found[:, OWN],
+        rectifier_sd=np.sqrt(found[:, VARIANCE]),
+        offset=(precision @ level - precision * level) / others,
         offset_variance=between + 1.0 / others,
         class_variance=classes,
         residual=residual,
@@ -112,6 +108,18 @@ def calibrate(instrument: Instrument, noise: float, doubt: Doubt | None = None) 
         pairs=n.sum(axis=1),
         middle=float(((n * j).sum() + typical) / (n.sum() + 1.0)),
     )
+
+
+def verdict_noise(instruments: Mapping[str, Instrument], noise: float, doubt: Doubt) -> float | None:
+    """Variance of one verdict about the quality that people would give, of the judge that scored most; None
+    without any. With few answers that people scored too it is near what is expected beforehand."""
+    if not instruments:
+        return None
+    judge = max(
+        instruments.values(), key=lambda own: float(own.judged.xx[:, 0, 0].sum() + own.pairs[..., 0].sum())
+    )
+    found = calibrate(judge, noise, doubt)
+    return found.residual / found.slope**2
 
 
 def means_of(sums: Floats, n: Floats) -> Floats:
@@ -143,85 +151,3 @@ def _score_variance(judged: SufficientStats, expected: float) -> float:
     scatter = np.maximum(judged.cells[..., 0] - means_of(sums * sums, n), 0.0)
     degrees = float((n - 1.0)[filled].sum())
     return (_ANSWERS * expected + float(scatter[filled].sum())) / (_ANSWERS + degrees)
-
-
-@dataclass(frozen=True, slots=True)
-class _Levels:
-    """Offsets of models: `level` `(k,)` by a model's pairs alone and its `error` variance; shrunken `own`
-    around the `common` one and the `variance` of their sum."""
-
-    known: Bools
-    level: Floats
-    error: Floats
-    common: float
-    common_variance: float
-    own: Floats
-    variance: Floats
-    kept: Floats
-    cells: Floats
-
-
-def _weights(error: Floats, has: Bools, classes: float) -> Floats:
-    return np.where(has, 1.0 / (classes + error), 0.0)
-
-
-def _levels(
-    cells: Floats, error: Floats, has: Bools, between: float, classes: float, doubt: Doubt
-) -> _Levels:
-    """Offsets `A = common + own` of the models from the residuals of their cells, variances given."""
-    weights = _weights(error, has, classes)
-    total = weights.sum(axis=1)
-    known = total > 0.0
-    own_error = np.divide(1.0, total, out=np.full(len(total), np.inf), where=known)
-    level = np.divide((weights * cells).sum(axis=1), total, out=np.zeros(len(total)), where=known)
-    precision = np.where(known, 1.0 / (between + own_error), 0.0)
-    common_variance = 1.0 / (doubt.common**-2 + float(precision.sum()))
-    common = float(precision @ level) * common_variance
-    kept = between * precision
-    own = kept * (level - common)
-    variance = between * (1.0 - kept) + (1.0 - kept) ** 2 * common_variance
-    return _Levels(known, level, own_error, common, common_variance, own, variance, kept, cells)
-
-
-def _spreads(
-    fit: _Levels, error: Floats, has: Bools, between: float, classes: float, doubt: Doubt
-) -> tuple[float, float]:
-    """One step of expectation–maximisation for τ_m² and τ_c²."""
-    second = fit.own**2 + between * (1.0 - fit.kept) + fit.kept**2 * fit.common_variance
-    models = (_MODELS * doubt.rectifier**2 + float(second[fit.known].sum())) / (_MODELS + fit.known.sum())
-    kept = classes / (classes + error)
-    away = kept * (fit.cells - (fit.common + fit.own)[:, None])
-    seconds = away**2 + classes * (1.0 - kept) + kept**2 * fit.variance[:, None]
-    return float(models), float((_CLASSES * doubt.cell**2 + seconds[has].sum()) / (_CLASSES + has.sum()))
-
-
-def _slope(
-    j: Floats,
-    y: Floats,
-    error: Floats,
-    people: Floats,
-    within: float,
-    has: Bools,
-    between: float,
-    classes: float,
-    doubt: Doubt,
-) -> tuple[float, float]:
-    """λ and its precision: generalised least squares of J̄ on Ȳ over cells, models and what they have in
-    common as random levels. `people` are the variances of Ȳ, of which J̄ shares `within` times as much."""
-    weights = _weights(error, has, classes)
-    total = weights.sum(axis=1)
-    kept = 1.0 / (1.0 + between * total)  # of a model's mean, what its random level leaves
-    free = weights * kept[:, None]
-    common = doubt.common**-2 + float(free.sum())
-
-    def inner(a: Floats, b: Floats) -> float:
-        models = (between * kept * (weights * a).sum(axis=1)) @ (weights * b).sum(axis=1)
-        return float((weights * a * b).sum() - models - (free * a).sum() * (free * b).sum() / common)
-
-    leverage = weights - between * kept[:, None] * weights**2 - free**2 / common
-    noise = float((leverage * people).sum())
-    yy, jy = inner(y, y) - noise, inner(j, y) - within * noise
-    if yy <= 0.0:
-        return 1.0, doubt.slope
-    precision = doubt.slope**-2 + yy
-    return min(max((doubt.slope**-2 + jy) / precision, 0.25), 2.0), precision**-0.5

@@ -23,7 +23,7 @@ import numpy as np
 
 from banditroute.core.base import Floats
 from banditroute.core.feedback.blocks import BASE, Blocks
-from banditroute.core.feedback.scan import Factor, Scan, in_common, scan
+from banditroute.core.feedback.scan import Factor, Scan, scan
 
 Kind = Literal["model", "traffic", "judge-or-difficulty"]
 
@@ -67,21 +67,24 @@ def detect(blocks: Blocks, factors: Sequence[Factor], false_alarms_per_year: flo
         return ()
     _, k, c = blocks.shape
     goal = math.log(_RATE * YEAR * (len(factors) * (k + 1) + c) / false_alarms_per_year)
-    sums, starts = blocks.stacked(), np.array(blocks.starts)
+    starts = np.array(blocks.starts)
     found: list[Change] = []
     for factor in factors:
-        found += _of_factor(sums[:, factor.index], starts, blocks.at, factor, goal)
-    return (*found, *_of_traffic(sums[..., 0], starts, blocks.at, goal))
+        own = np.stack([sums[factor.index] for sums in blocks.sums])
+        if own[..., 0].any():
+            found += _of_factor(own, starts, blocks.at, factor, goal)
+    counts = np.stack([sums[..., 0] for sums in blocks.sums])
+    return (*found, *_of_traffic(counts, starts, blocks.at, goal))
 
 
 def _of_factor(sums: Floats, starts: Floats, at: float, factor: Factor, goal: float) -> list[Change]:
-    """Changes of one factor, the most evident first: each is taken out before the next is sought."""
-    left = sums.copy()
+    """Changes of one factor, the most evident first: each is taken out of the sums before the next is
+    sought."""
+    left = sums
     weights = _weights(starts)[1:, None]
     found: list[Change] = []
     for _ in range(2 * sums.shape[1] + 2):
-        own = scan(left, starts, at, factor)
-        common = in_common(own)
+        own, common = scan(left, starts, at, factor)
         total = np.logaddexp.reduce(weights + own.log, axis=0)
         shared = float(np.logaddexp.reduce(weights[:, 0] + common.log[:, 0]))
         row = int(total.argmax())
@@ -109,7 +112,7 @@ def _of_traffic(counts: Floats, starts: Floats, at: float, goal: float) -> list[
     weights = _weights(starts)[1:, None]
     found: list[Change] = []
     for _ in range(4):
-        own = scan(left, starts, at, factor)
+        own, _ = scan(left, starts, at, factor)
         evidence = np.logaddexp.reduce(weights + own.log, axis=0)
         row = int(evidence.argmax())
         if evidence[row] < goal:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from banditroute.config.feedback import TrustSettings
 from banditroute.core.base import Floats
 from banditroute.core.feedback.calibration import EMPTY, Calibration, Doubt, calibrate, means_of
 from banditroute.core.feedback.evidence import believed
@@ -101,6 +102,15 @@ def with_judges(
         sums, share = measured(stats, instrument, calibration, center, noise)
         stats = _sum(stats, believed(sums, share, np.zeros_like(share)))
     return stats
+
+
+def doubt_of(trust: TrustSettings) -> Doubt:
+    """What is expected of judges beforehand; it shrinks with the sd by which one may favour a model."""
+    part = max(trust.judge_sd, 1e-3) / Doubt().rectifier
+    return Doubt(
+        slope=Doubt().slope * min(1.0, part), common=Doubt().common * part,
+        rectifier=Doubt().rectifier * part, cell=Doubt().cell * part,
+    )  # fmt: skip
 
 
 def _noise(stats: SufficientStats, expected: float) -> tuple[Floats, float]:

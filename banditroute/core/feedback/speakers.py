@@ -22,8 +22,7 @@ import numpy as np
 
 from banditroute.config.feedback import TrustSettings
 from banditroute.core.base import Floats, Ints
-from banditroute.core.feedback.credibility import credibility
-from banditroute.core.feedback.voices import EMPTY, Voices, capped
+from banditroute.core.feedback.voices import EMPTY, Voices, capped, runs
 
 _BYTES = 8 * 2**20  # of all sums together, at most
 _ENTRY = 32  # bytes: a key and three sums
@@ -45,7 +44,7 @@ class Speakers:
 
     def scaled(self, by: float) -> Speakers:
         """Every sum multiplied by one number."""
-        return Speakers(self.shape, self.key, self.sums * by, self.names)
+        return self if by == 1.0 else Speakers(self.shape, self.key, self.sums * by, self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +93,10 @@ def observe(
     if not names:
         return speakers
     (k, c), among = speakers.shape, buckets(*speakers.shape)
-    spoke = np.array([bucket_of(name, among) for name in names], np.int64)
-    key = (spoke * k + rows) * c + classes
-    called = dict(speakers.names)
-    for name, bucket in dict(zip(names, spoke.tolist(), strict=True)).items():
+    known, called = {name: bucket_of(name, among) for name in set(names)}, dict(speakers.names)
+    for name, bucket in known.items():
         called[bucket] = min(name, called.get(bucket, name))
+    key = (np.array([known[name] for name in names], np.int64) * k + rows) * c + classes
     terms = np.stack([weights, weights * values, weights * values**2], axis=1)
     return _added(Speakers(speakers.shape, speakers.key, speakers.sums, called), key, terms)
 
@@ -108,7 +106,8 @@ def with_nobody(speakers: Speakers, number: Floats, total: Floats, squares: Floa
     did."""
     (k, c), among = speakers.shape, buckets(*speakers.shape)
     every = np.stack([number, total, squares], axis=2).reshape(k * c, 3)
-    named = np.stack([np.bincount(speakers.key % (k * c), own, k * c) for own in speakers.sums.T], axis=1)
+    cell = speakers.key % (k * c)
+    named = np.stack([np.bincount(cell, own, k * c) for own in speakers.sums.T], axis=1)
     rest = every - named
     left = np.flatnonzero(rest[:, 0] > 1e-6 * (1.0 + every[:, 0]))  # more than what rounding leaves
     return _added(speakers, among * k * c + left, rest[left])
@@ -116,9 +115,12 @@ def with_nobody(speakers: Speakers, number: Floats, total: Floats, squares: Floa
 
 def adjustment(speakers: Speakers, trust: TrustSettings) -> Belief:
     """How far each cell is believed; share 1 and shift 0, exactly, in cells of which nobody is in doubt."""
+    from banditroute.core.feedback.credibility import credibility  # takes seconds to compile: only if needed
+
     k, c = speakers.shape
-    who, s = np.unique(speakers.key // (k * c), return_inverse=True)
-    voices = Voices(s, speakers.key % (k * c), speakers.sums, who != buckets(k, c), (k, c))
+    bucket, cell = np.divmod(speakers.key, k * c)
+    who, s = runs(bucket)
+    voices = Voices(s, cell, speakers.sums, who != buckets(k, c), (k, c))
     weight, offset, apart = credibility(voices, trust)
     counts = capped(voices, weight[s] * voices.n, trust.max_share)
     share, shift, excess = (found.reshape(k, c) for found in _cells(voices, counts, offset))
@@ -149,12 +151,15 @@ def _cells(voices: Voices, counts: Floats, offset: Floats) -> tuple[Floats, Floa
 
 def _added(speakers: Speakers, key: Ints, terms: Floats) -> Speakers:
     """With `terms` `(n, 3)` added to the sums at `key` `(n,)`; what is taken back wholly is forgotten."""
+    if not len(key):
+        return speakers
     found, place = np.unique(key, return_inverse=True)
-    every = np.union1d(speakers.key, found)
-    sums = np.zeros((len(every), 3))
-    sums[np.searchsorted(every, speakers.key)] = speakers.sums
-    more = [np.bincount(place, own, len(found)) for own in terms.T]
-    sums[np.searchsorted(every, found)] += np.stack(more, axis=1)
+    more = np.stack([np.bincount(place, own, len(found)) for own in terms.T], axis=1)
+    at = np.searchsorted(speakers.key, found)
+    new = np.searchsorted(speakers.key, found, side="right") == at
+    every = np.insert(speakers.key, at[new], found[new])
+    sums = np.insert(speakers.sums, at[new], 0.0, axis=0)
+    sums[at + np.cumsum(new) - new] += more
     grown = Speakers(speakers.shape, every, sums, speakers.names)
     return _kept(grown, sums[:, 0] > EMPTY)
 

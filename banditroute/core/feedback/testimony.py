@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from banditroute.config.settings import Settings
-from banditroute.core.base import Floats, Ints
+from banditroute.core.base import Bools, Floats, Ints
 from banditroute.core.feedback.blocks import BASE, Blocks, advanced, empty_blocks
 from banditroute.core.feedback.blocks import observe as block
 from banditroute.core.feedback.calibration import calibrate
@@ -22,16 +22,18 @@ from banditroute.core.feedback.changes import YEAR, Change, detect
 from banditroute.core.feedback.drift import Drift, drift
 from banditroute.core.feedback.instruments import (
     Instrument,
+    admitted,
     empty_instrument,
     pair_terms,
     with_judged,
     with_pairs,
 )
+from banditroute.core.feedback.measurement import doubt_of
 from banditroute.core.feedback.scan import Factor
 from banditroute.core.feedback.speakers import Speakers, no_speakers
 from banditroute.core.feedback.speakers import observe as with_said
 from banditroute.core.posterior import FactorPrior
-from banditroute.types import FACTORS, Observation
+from banditroute.types import FACTORS
 
 QUALITY = FACTORS.index("quality")
 
@@ -40,11 +42,6 @@ JUDGED = len(FACTORS)
 
 _SCATTER = {"quality": 0.005, "output_tokens": 0.05, "usd": 0.05, "seconds": 0.1}
 """What is watched for changes, with the sd by which its means scatter anyway from hour to hour."""
-
-MOST_JUDGES = 32
-"""Instruments kept apart; the scores of further ones are pooled as `OTHERS`."""
-
-OTHERS = "other judges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,47 +73,58 @@ class Testimony:
         return replace(self, instruments=instruments, speakers=speakers)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One observation as it is learned: model row, place of its context, value in its own units, weight with
-    forgetting applied, and the observation."""
-
-    row: int
-    place: int
-    value: float
-    weight: float
-    source: Observation
+Reading = tuple[int, int, int, float, float, float, float, str, str, float]
+"""One observation as it is learned: the fields of `Readings`, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Readings as arrays `(n,)`: rows, classes, values less the center (logarithms where it is learned so),
-    weights with forgetting and without, times of the decisions; vectors `(n, d)`."""
+    """Observations as they are learned, `(n,)` each: factors, `JUDGED` for judges' scores; model rows, places
+    of the contexts, values in their own units, weights with forgetting applied and without, times of the
+    decisions, who spoke, which judge scored, and what people said of what a judge scored, NaN where
+    nothing."""
 
+    factors: Ints
     rows: Ints
-    classes: Ints
-    x: Floats
+    places: Ints
     values: Floats
     weights: Floats
     signs: Floats
     times: Floats
+    speakers: Sequence[str]
+    instruments: Sequence[str]
+    people: Floats
 
     @classmethod
-    def of(cls, readings: Sequence[Reading], x: Floats, classes: Ints, prior: FactorPrior) -> Readings:
-        """The arrays of some readings; `x` and `classes` are those of all contexts."""
-        places = np.array([r.place for r in readings], np.int64)
-        values = np.array([r.value for r in readings], np.float64)
-        if prior.logarithmic:
-            values = np.log(np.where(values > 0.0, values, np.nan))
-        return cls(
-            np.array([r.row for r in readings], np.int64),
-            classes[places],
-            x[places],
-            values - prior.center,
-            np.array([r.weight for r in readings], np.float64),
-            np.array([r.source.weight for r in readings], np.float64),
-            np.array([r.source.decided_at for r in readings], np.float64),
-        )
+    def of(cls, read: Sequence[Reading]) -> Readings:
+        """The arrays of some readings."""
+        columns = tuple(zip(*read, strict=True)) or ((),) * 10
+        factors, rows, places = (np.array(column, np.int64) for column in columns[:3])
+        values, weights, signs, times = (np.array(column, np.float64) for column in columns[3:7])
+        people = np.array(columns[9], np.float64)
+        return cls(factors, rows, places, values, weights, signs, times, columns[7], columns[8], people)
+
+    def __len__(self) -> int:
+        return len(self.factors)
+
+    def __getitem__(self, here: Bools) -> Readings:
+        """Those where `here` `(n,)` holds."""
+        places = np.flatnonzero(here).tolist()
+        speakers, instruments = [self.speakers[i] for i in places], [self.instruments[i] for i in places]
+        return Readings(
+            self.factors[here], self.rows[here], self.places[here], self.values[here], self.weights[here],
+            self.signs[here], self.times[here], speakers, instruments, self.people[here],
+        )  # fmt: skip
+
+    def centred(self, priors: Sequence[FactorPrior]) -> Floats:
+        """Values less the center of their factor, logarithms where it is learned so, NaN where there is
+        none."""
+        every = (*priors, priors[QUALITY])
+        logarithmic = np.array([prior.logarithmic for prior in every])[self.factors]
+        values = self.values.copy()
+        values[logarithmic] = np.log(np.where(values > 0.0, values, np.nan)[logarithmic])
+        centred: Floats = values - np.array([prior.center for prior in every])[self.factors]
+        return centred
 
 
 def new_testimony(settings: Settings, models: int, classes: int) -> Testimony:
@@ -128,66 +136,67 @@ def new_testimony(settings: Settings, models: int, classes: int) -> Testimony:
 
 def testified(
     testimony: Testimony,
-    told: Mapping[int, Sequence[Reading]],
-    judged: Sequence[Reading],
+    readings: Readings,
     x: Floats,
     cls: Ints,
     shape: tuple[int, int],
     priors: Sequence[FactorPrior],
 ) -> Testimony:
-    """With readings more: `told` directly, by factor, and `judged`. `x` `(m, d)` and `cls` `(m,)` are
-    those of their contexts, `shape` the numbers of model rows and classes."""
+    """With readings more; `x` `(m, d)` and `cls` `(m,)` are those of their contexts, `shape` the numbers of
+    model rows and classes."""
     prior = priors[QUALITY]
-    named = [reading for reading in told.get(QUALITY, ()) if reading.source.speaker]
-    if named:
-        said = Readings.of(named, x, cls, prior)
+    named = (readings.factors == QUALITY) & np.array([bool(name) for name in readings.speakers], np.bool_)
+    if named.any():
+        said = readings[named]
         known = no_speakers(*shape) if testimony.speakers is None else testimony.speakers
-        names = [reading.source.speaker for reading in named]
-        known = with_said(known, names, said.rows, said.classes, said.values, said.weights)
-        testimony = replace(testimony, speakers=known)
-    if judged:
+        told = said.speakers, said.rows, cls[said.places], said.centred(priors), said.weights
+        testimony = replace(testimony, speakers=with_said(known, *told))
+    scored = readings.factors == JUDGED
+    if scored.any():
+        judged = _as_known(readings[scored], testimony.instruments)
         testimony = replace(testimony, instruments=_measured(testimony, judged, x, cls, shape, prior))
     if testimony.blocks is not None:
-        alone = [reading for reading in judged if reading.source.people is None]
-        everything = [(f, told[f], priors[f]) for f in sorted(told)] + [(JUDGED, alone, prior)]
-        blocks = testimony.blocks
-        for f, readings, scale in everything:
-            if readings:
-                said = Readings.of(readings, x, cls, scale)
-                here = np.isfinite(said.values)
-                blocks = block(
-                    blocks, f, said.times[here], said.rows[here], said.classes[here], said.values[here],
-                    said.signs[here], blocks.at,
-                )  # fmt: skip
-        together = [reading for reading in judged if reading.source.people is not None]
-        pairs = _paired(testimony.pairs, together, x, cls, shape, prior, blocks.at)
+        values = readings.centred(priors)
+        here = np.isfinite(values) & ~(scored & np.isfinite(readings.people))
+        where = readings.factors[here], readings.times[here], readings.rows[here]
+        classes, signs, at = cls[readings.places[here]], readings.signs[here], testimony.blocks.at
+        blocks = block(testimony.blocks, *where, classes, values[here], signs, at)
+        pairs = testimony.pairs
+        if scored.any():
+            together = judged[np.isfinite(judged.people)]
+            pairs = _paired(pairs, together, cls, shape, prior, blocks.at)
         testimony = replace(testimony, blocks=blocks, pairs=pairs)
     return testimony
 
 
+def _as_known(judged: Readings, instruments: Mapping[str, Instrument]) -> Readings:
+    """What judges said, by the names they are kept under."""
+    known, kept = set(instruments), {}
+    for name in dict.fromkeys(judged.instruments):
+        kept[name] = admitted(name, known)
+        known.add(kept[name])
+    return replace(judged, instruments=[kept[name] for name in judged.instruments])
+
+
 def _paired(
-    known: Mapping[str, Blocks],
-    readings: Sequence[Reading],
-    x: Floats,
-    cls: Ints,
-    shape: tuple[int, int],
-    prior: FactorPrior,
+    known: Mapping[str, Blocks], readings: Readings, cls: Ints, shape: tuple[int, int], prior: FactorPrior,
     at: float,
-) -> Mapping[str, Blocks]:
+) -> Mapping[str, Blocks]:  # fmt: skip
     """Pairs by time, with more of them."""
     pairs = dict(known)
-    for name in sorted({reading.source.instrument for reading in readings}):
-        if name not in pairs and len(pairs) >= MOST_JUDGES:
-            continue
-        own = [reading for reading in readings if reading.source.instrument == name]
-        said = Readings.of(own, x, cls, prior)
-        people = np.array([r.source.people for r in own], np.float64) - prior.center
+    for name, said in _by_judge(readings):
         blocks = pairs.get(name) or empty_blocks(5, *shape)
-        terms = pair_terms(said.values, people, 0.0)[:, 1:]
-        for slot, values in enumerate(terms.T):
-            blocks = block(blocks, slot, said.times, said.rows, said.classes, values, said.signs, at)
-        pairs[name] = blocks
+        terms = pair_terms(said.values - prior.center, said.people - prior.center, 0.0)[:, 1:]
+        where = np.tile(said.times, 5), np.tile(said.rows, 5), np.tile(cls[said.places], 5)
+        slots = np.repeat(np.arange(5), len(said))
+        pairs[name] = block(blocks, slots, *where, terms.T.ravel(), np.tile(said.signs, 5), at)
     return pairs
+
+
+def _by_judge(readings: Readings) -> list[tuple[str, Readings]]:
+    """What each judge has said, by name."""
+    names = np.array(readings.instruments, object)
+    return [(name, readings[names == name]) for name in sorted(set(readings.instruments))]
 
 
 def watched(testimony: Testimony, settings: Settings, priors: Sequence[FactorPrior], at: float) -> Testimony:
@@ -196,11 +205,12 @@ def watched(testimony: Testimony, settings: Settings, priors: Sequence[FactorPri
         return testimony
     blocks = advanced(testimony.blocks, at)
     rate = settings.alerts.false_alarms_per_year
-    drifts = {}
+    drifts, doubt = {}, doubt_of(settings.trust)
     for name, own in testimony.pairs.items():
         instrument = testimony.instruments.get(name)
         if instrument is not None and len(own.starts) > 1:
-            found = drift(_terms(own), calibrate(instrument, priors[QUALITY].noise).slope, YEAR / BASE / rate)
+            slope = calibrate(instrument, priors[QUALITY].noise, doubt).slope
+            found = drift(_terms(own), slope, YEAR / BASE / rate)
             if found is not None and found.alarm:
                 drifts[name] = found
     changes = detect(blocks, watched_factors(priors), rate)
@@ -225,33 +235,29 @@ def watched_factors(priors: Sequence[FactorPrior]) -> list[Factor]:
 
 
 def _measured(
-    testimony: Testimony,
-    judged: Sequence[Reading],
-    x: Floats,
-    cls: Ints,
-    shape: tuple[int, int],
-    prior: FactorPrior,
+    testimony: Testimony, judged: Readings, x: Floats, cls: Ints, shape: tuple[int, int], prior: FactorPrior
 ) -> Mapping[str, Instrument]:
     """The instruments with what judges said more."""
     instruments = dict(testimony.instruments)
-    by_name: dict[str, list[Reading]] = {}
-    for reading in judged:
-        name = reading.source.instrument
-        if name not in instruments and name not in by_name and len(instruments) + len(by_name) >= MOST_JUDGES:
-            name = OTHERS
-        by_name.setdefault(name, []).append(reading)
-    for name, readings in by_name.items():
+    for name, readings in _by_judge(judged):
         own = instruments.get(name) or empty_instrument(*shape, x.shape[1])
-        for together in (False, True):
-            part = [r for r in readings if (r.source.people is not None) == together]
-            if not part:
-                continue
-            said = Readings.of(part, x, cls, prior)
-            scores = said.values + prior.center
-            if together:
-                people = np.array([r.source.people for r in part], np.float64)
-                own = with_pairs(own, said.rows, said.classes, scores, people, said.weights, prior.center)
-            else:
-                own = with_judged(own, said.rows, said.classes, said.x, scores, said.weights, prior.center)
+        paired = np.isfinite(readings.people)
+        if not paired.all():
+            said = readings[~paired]
+            own = with_judged(
+                own, said.rows, cls[said.places], x[said.places], said.values, said.weights, prior.center
+            )
+        if paired.any():
+            said = readings[paired]
+            own = with_pairs(
+                own,
+                said.rows,
+                cls[said.places],
+                said.values,
+                said.people,
+                said.weights,
+                prior.center,
+                said.speakers,
+            )
         instruments[name] = own
     return instruments

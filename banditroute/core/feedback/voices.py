@@ -17,10 +17,10 @@ EMPTY = 1e-9
 
 
 class Voices:
-    """m entries of a speaker and a cell `q` (model row and class): by entry `(m,)` the position `s` of the
-    speaker, the number `n` of outcomes, their mean `y` and sum of `squares`, and the position `row` of the
-    speaker and model among the pairs that occur; `row_speaker` says whose each pair is. `named` `(speakers,)`
-    is False for nobody.
+    """m entries of a speaker and a cell `q` (model row and class), in this order: by entry `(m,)` the
+    position `s` of the speaker, the number `n` of outcomes, their mean `y` and sum of `squares`, and the
+    position `row` of the speaker and model among the pairs that occur; `row_speaker` says whose each pair is.
+    `named` `(speakers,)` is False for nobody.
     """
 
     def __init__(self, s: Ints, q: Ints, sums: Floats, named: Bools, shape: tuple[int, int]) -> None:
@@ -28,7 +28,7 @@ class Voices:
         self.speakers, self.cells = len(named), shape[0] * shape[1]
         self.n, self.squares = sums[:, 0], sums[:, 2]
         self.y = sums[:, 1] / self.n
-        pairs, self.row = np.unique(s * shape[0] + q // shape[1], return_inverse=True)
+        pairs, self.row = runs(s * shape[0] + q // shape[1])
         self.row_speaker = pairs // shape[0]
 
     def by_speaker(self, values: Floats) -> Floats:
@@ -39,13 +39,12 @@ class Voices:
         """Sums over the entries of each cell."""
         return np.bincount(self.q, values, self.cells).astype(np.float64)
 
-    def by_row(self, values: Floats) -> Floats:
-        """Sums over the entries of each speaker and model."""
-        return np.bincount(self.row, values, len(self.row_speaker)).astype(np.float64)
 
-    def over_rows(self, values: Floats) -> Floats:
-        """Sums over each speaker's models of values by row."""
-        return np.bincount(self.row_speaker, values, self.speakers).astype(np.float64)
+def runs(ascending: Ints) -> tuple[Ints, Ints]:
+    """The distinct values of an ascending array, and the place of each entry's among them."""
+    new = np.ones(len(ascending), np.bool_)
+    new[1:] = ascending[1:] != ascending[:-1]
+    return ascending[new], np.cumsum(new) - 1
 
 
 def capped(voices: Voices, counts: Floats, max_share: float) -> Floats:

@@ -73,3 +73,21 @@ def test_retracted_outcomes_leave_nothing() -> None:
     assert blocks_distance(blocks, left) < 1e-9
     assert without(blocks, 0, (0,)).stacked()[:, 0, 0].any() is np.False_
     assert without(blocks, 0, (0,)).stacked()[:, 1, 0].any()
+
+
+def test_factors_may_come_together_and_nothing_at_all_is_nothing() -> None:
+    log = traffic(4, 3.0, 60.0)
+    at, ones = float(log.times[-1]), np.ones(len(log.times))
+    where = log.times, log.rows, log.classes
+    apart = observe(
+        observe(empty_blocks(2, K, C), 0, *where, log.quality, ones, at), 1, *where, -ones, ones, at
+    )
+    order = np.random.default_rng(5).permutation(2 * len(ones))
+    factors, values = np.repeat([0, 1], len(ones)), np.concatenate([log.quality, -ones])
+    twice = [np.tile(part, 2)[order] for part in where]
+    together = observe(empty_blocks(2, K, C), factors[order], *twice, values[order], np.tile(ones, 2), at)
+    assert blocks_distance(apart, together) < 1e-12
+    none = np.empty(0)
+    still = observe(together, 0, none, none.astype(int), none.astype(int), none, none, at)
+    assert still.starts == together.starts
+    assert blocks_distance(still, together) == 0.0

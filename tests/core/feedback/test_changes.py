@@ -17,6 +17,7 @@ from banditroute.core.feedback.blocks import (
 from banditroute.core.feedback.changes import detect
 from banditroute.core.feedback.outdated import KEPT as WORTH
 from banditroute.core.feedback.outdated import adjustment
+from banditroute.core.feedback.scan import scan
 from tests.core.feedback.changing import DAY, HOUR, QUALITY, SECONDS, START, C, K, Log, traffic, watch
 
 
@@ -164,3 +165,33 @@ def test_after_a_change_the_past_counts_for_ten_outcomes() -> None:
         mean = (weights * log.quality[cell]).sum() / weights.sum()
         assert log.quality[cell].mean() + shift[0, g] == pytest.approx(mean)
     assert adjustment(blocks, found, SECONDS) is None
+
+
+def test_every_border_compares_what_came_before_with_what_came_after() -> None:
+    """Against the outcomes themselves, class by class and weighed by what each class knows."""
+    log = traffic(6, 2.0, 300.0, drop=0.3, after=1.0)
+    blocks = log.seen(empty_blocks(2, K, C), slice(None), float(log.times[-1]))
+    starts = np.array(blocks.starts)
+    own, common = scan(np.stack([sums[0] for sums in blocks.sums]), starts, blocks.at, QUALITY)
+    braked = np.arcsinh(log.quality - 0.9)
+    for border in (1, len(starts) // 2, len(starts) - 1):
+        late = log.times >= starts[border]
+        for row in range(K):
+            shift, information, outcomes, free = 0.0, 0.0, 0, 0
+            for g in range(C):
+                here = (log.rows == row) & (log.classes == g)
+                n = int((here & ~late).sum()), int((here & late).sum())
+                outcomes, free = outcomes + min(n), free + sum(max(side - 1, 0) for side in n)
+                if min(n):
+                    knows = n[0] * n[1] / (n[0] + n[1])
+                    shift += knows * (braked[here & late].mean() - braked[here & ~late].mean())
+                    information += knows
+            assert own.shift[border - 1, row] == pytest.approx(shift / max(information, 1e-9))
+            assert own.outcomes[border - 1, row] == pytest.approx(outcomes)
+            assert own.df[border - 1, row] == pytest.approx(free + 8)
+        precision = own.precision[border - 1]
+        assert common.precision[border - 1, 0] == pytest.approx(precision.sum())
+        assert common.shift[border - 1, 0] == pytest.approx(
+            (precision * own.shift[border - 1]).sum() / max(precision.sum(), 1e-9)
+        )
+    assert (own.log <= own.outcomes).all()

@@ -13,6 +13,7 @@ from banditroute.config.settings import RequestClass, Settings
 from banditroute.core.base import Floats
 from banditroute.core.decide import Request, State, decide, initial_state, learn
 from banditroute.core.feedback.account import account
+from banditroute.core.feedback.instruments import MOST_JUDGES, OTHERS
 from banditroute.core.snapshot import dump_state, load_state, state_distance
 from banditroute.core.summary import summary
 from banditroute.policies import get_policy
@@ -205,3 +206,48 @@ def test_what_a_judge_cannot_tell_is_no_reason_to_try_a_model_again() -> None:
     alone, beside = choice(judged), choice([*judged, *pairs])
     assert alone.pmf[0] > 0.95
     assert max(c.sd for c in alone.candidates) < 0.3 * max(c.sd for c in beside.candidates)
+
+
+def paired(
+    rng: np.random.Generator, n: int, judge: str, *, at: float, gives: float, people: float = 0.7
+) -> list[Observation]:
+    """N answers that people scored around `people` and less from model to model, one a minute, and the judge
+    at `gives`."""
+    return [
+        Observation(
+            Context("chat"), "abc"[i % 3], "quality", float(np.clip(gives + 0.05 * rng.normal(), 0.0, 1.0)),
+            at + 60.0 * i, instrument=judge, people=float(np.clip(people - 0.1 * (i % 3), 0.0, 1.0)),
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def test_judges_beyond_those_kept_apart_are_watched_for_drift_together() -> None:
+    rng = np.random.default_rng(8)
+    first = [o for i in range(MOST_JUDGES) for o in paired(rng, 1, f"j{i:02}/1", at=60.0 * i, gives=0.6)]
+    late = [
+        *paired(rng, 150, "one/1", at=4e3, gives=0.5), *paired(rng, 150, "two/1", at=4e3, gives=0.5),
+        *paired(rng, 150, "one/1", at=2e4, gives=0.8), *paired(rng, 150, "two/1", at=2e4, gives=0.8),
+    ]  # fmt: skip
+    state = folded([*first, *late], pages=6)
+    assert set(state.testimony.pairs) == set(state.testimony.instruments)
+    assert len(state.testimony.pairs) == MOST_JUDGES + 1
+    assert list(state.testimony.drifts) == [OTHERS]
+    found = state.testimony.drifts[OTHERS]
+    assert found.low < 0.3 < found.high
+
+
+def test_drift_is_judged_by_the_doubt_that_the_operator_has() -> None:
+    """A judge that always says the same, of answers that get worse: whoever takes it at its word says that it
+    has become 0.3 milder, and who doubts that it follows quality at all says less."""
+    rng = np.random.default_rng(9)
+    news = [
+        *paired(rng, 300, "j/1", at=0.0, gives=0.7, people=0.9),
+        *paired(rng, 300, "j/1", at=1.8e4, gives=0.7, people=0.6),
+    ]
+
+    def milder(trust: TrustSettings) -> float:
+        return folded(news, replace(SETTINGS, trust=trust), pages=3).testimony.drifts["j/1"].size
+
+    assert milder(TrustSettings(judge_sd=0.0)) == pytest.approx(0.3, abs=0.02)
+    assert milder(TrustSettings()) < 0.27
