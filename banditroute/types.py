@@ -27,6 +27,9 @@ configured in the quality of its decision."""
 Source = Literal["user", "judge", "metric", "meter"]
 """Who says so. When several sources score one decision, people outrank metrics, metrics judges."""
 
+JUDGE = "judge"
+"""The principal of the service's own judge; no key may bear that name."""
+
 Kind = Literal["drawn", "caller", "fallback", "sticky", "cache"]
 """How a decision came about. Only `drawn` first attempts enter off-policy estimates."""
 
@@ -156,7 +159,9 @@ class Decision(Struct, frozen=True):
     The context is without its text: a receipt holds no prompt.
 
     `judge_propensity` is the probability with which the answer was sampled for a judge, 0 where nobody
-    judges; `wants_response` says that it was, `audit` that the uniform draw took it.
+    judges; `wants_response` says that it was, `audit` that the uniform draw took it. `principal` is who
+    asked, empty where nobody in particular did. `experiment` is the configured one that the request took
+    part in, whose `variant` is then meant; the variant of a split or a canary belongs to none.
 
     A Struct, as all are that every request makes: they are made and encoded in a third of the time of a
     dataclass. `msgspec.structs.replace` makes a changed copy.
@@ -189,6 +194,8 @@ class Decision(Struct, frozen=True):
     wants_response: bool = False
     judge_propensity: float = 0.0
     audit: bool = False
+    principal: str = ""
+    experiment: str | None = None
 
     @property
     def pmf(self) -> tuple[float, ...]:
@@ -208,13 +215,14 @@ class Occasion(Struct, frozen=True):
     propensity: float = 1.0
     candidates: tuple[Candidate, ...] = ()
     parameters: Mapping[str, float] = {}
+    principal: str = ""
 
 
 class Outcome(Struct, frozen=True):
     """One fact about one decision, as appended to the event log; `value` None takes it back.
 
-    The same (decision, factor, source, rater) may come again: the highest `seq` stands. `at` is
-    when it was reported; learning goes by the age of the decision, not of the report.
+    The same (decision, factor, source, rater, principal) may come again: the highest `seq` stands.
+    `at` is when it was reported; learning goes by the age of the decision, not of the report.
     """
 
     decision_id: str

@@ -48,6 +48,21 @@ class Variants:
     learns: Bools
     assigned: Ints
 
+    @property
+    def pmf(self) -> Floats:
+        """The pmf of each request's own variant, `(n, k)`."""
+        own: Floats = self.pmfs[self.assigned, np.arange(len(self.assigned))]
+        return own
+
+    @property
+    def marginal(self) -> Floats:
+        """`Σ share·π` `(n, k)`, added up in the order of the variants: a row is the same in any company,
+        which a product of matrices does not promise."""
+        mean = np.zeros(self.pmfs.shape[1:])
+        for share, pmf in zip(self.shares.tolist(), self.pmfs, strict=True):
+            mean += share * pmf
+        return mean
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

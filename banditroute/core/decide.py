@@ -24,7 +24,7 @@ from banditroute.core.state import (
     State,
     initial_state,
 )
-from banditroute.core.steering.bounds import bounded, bounds_anything, returned
+from banditroute.core.steering.bounds import bounded, bounds_anything, explored, returned
 from banditroute.core.steering.pacing import Pace
 from banditroute.core.steering.sampling import Sampled, Sampling, sampled
 from banditroute.core.utility import Outlook, outlook
@@ -48,6 +48,7 @@ class Request:
     mode: str = "live"
     params: Mapping[str, object] = field(default_factory=dict)
     sampling: Sampling | None = None
+    principal: str = ""
 
 
 def decide(
@@ -96,6 +97,8 @@ def decide(
     choice = policy.choose(slate)
     if bound:
         choice = bounded(choice, policy, slate, view.quality_sd, state, settings, times, preferences)
+    else:
+        choice = explored(choice, policy, slate, state, preferences)
     return [
         _decision(
             state, request, row, policy, choice, view, eligible[row], excluded[row],
@@ -152,7 +155,8 @@ def _decision(
     models = state.models
     others = sorted((a for a in index if a != chosen), key=lambda a: -mean[a])
     weight, group = request.preferences.weights.quality, int(state.frame.group[chosen])
-    judged = sampled(request.sampling, request.seed, view, row, chosen, others, weight, group)
+    noise = None if request.sampling is None else _verdict_noise(state)
+    judged = sampled(request.sampling, request.seed, view, row, chosen, others, weight, group, noise)
     return Decision(
         id=request.id,
         at=request.at,
@@ -183,7 +187,12 @@ def _decision(
         wants_response=judged.taken,
         judge_propensity=judged.propensity,
         audit=judged.audit,
+        principal=request.principal,
     )
+
+
+def _verdict_noise(state: State) -> float | None:
+    return None if state.weighed is None else state.weighed.verdict_noise
 
 
 def _parameters(

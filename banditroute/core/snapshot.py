@@ -18,7 +18,7 @@ from banditroute.core.posterior import SufficientStats
 from banditroute.core.state import State, frame_of, refitted
 from banditroute.core.steering.watch import Watch, new_watch
 
-_FOLD_VERSION = 3  # raise when the meaning of an outcome or of a sum changes
+_FOLD_VERSION = 4  # raise when the meaning of an outcome or of a sum changes
 
 
 def fingerprint(settings: Settings) -> str:
@@ -41,6 +41,7 @@ def fingerprint(settings: Settings) -> str:
     if new_watch(settings).listens:
         says["budget"] = asdict(settings.budget)
         says["guardrails"] = [asdict(promise) for promise in settings.guardrails]
+        says["trust"] = asdict(settings.trust) if settings.guardrails else None
         says["purse"] = new_watch(settings).purse is not None
     if settings.prior is not None:
         says["prior"] = settings.prior.digest

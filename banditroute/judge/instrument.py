@@ -27,6 +27,8 @@ class Bill:
     """What was spent so far on a verdict, also where there is none in the end."""
 
     usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ async def _complete(
         params |= {"temperature": 0, "response_format": {"type": "json_object"}}
     completion = await chat.complete(model, messages, params)
     bill.usd += completion.usd
+    bill.input_tokens += completion.input_tokens
+    bill.output_tokens += completion.output_tokens
     if judging and completion.finish_reason == "length":
         raise MalformedVerdict(f"The verdict was cut off after {limit} tokens; raise max_output_tokens.")
     return completion.text

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from banditroute.config.settings import Settings
 from banditroute.errors import StoreError
 from banditroute.judge.instrument import Instrument, configured_instrument
+from banditroute.judge.watched import Watch, nobody
 from banditroute.judge.worker import Tally, Worker
 from banditroute.store import Store
 from banditroute.upstream.chat import Chat, Upstreams
@@ -45,11 +46,13 @@ async def work(
     hands: int = HANDS,
     once: bool = False,
     started: Callable[[Tally], None] = lambda _: None,
+    watch: Watch = nobody,
 ) -> Tally:
-    """Judges until told to stop, or with `once` until no job is due; `started` hears the running tally."""
+    """Judges until told to stop, or with `once` until no job is due; `started` hears the running tally,
+    `watch` every attempt."""
     instrument = configured_instrument(settings)
     chat = open_chat(settings, instrument)
-    worker = Worker(settings, store, chat, instrument, hands=hands)
+    worker = Worker(settings, store, chat, instrument, hands=hands, watch=watch)
     started(worker.tally)
     try:
         working = asyncio.create_task(worker.run(stop, once=once))
@@ -73,10 +76,11 @@ class JudgeThread:
     Raises ConfigError when it is made, not when it starts.
     """
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, watch: Watch = nobody) -> None:
         open_chat(settings, configured_instrument(settings))
         self._settings = settings
         self._store = store
+        self._watch = watch
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="banditroute-judge", daemon=True)
@@ -94,14 +98,14 @@ class JudgeThread:
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(work(self._settings, self._store, self._stop))
+            self._loop.run_until_complete(work(self._settings, self._store, self._stop, watch=self._watch))
         except Exception:  # noqa: BLE001 (a defect of the judge is no reason to stop serving)
             _log.exception("The judge ended; serving goes on, and the next start takes its jobs up again.")
 
 
-def judge_thread(settings: Settings, store: Store) -> JudgeThread | None:
+def judge_thread(settings: Settings, store: Store, watch: Watch = nobody) -> JudgeThread | None:
     """The judge that the service runs; None where none is configured, or it has a process of its own."""
-    return JudgeThread(settings, store) if settings.judge.model and settings.judge.worker else None
+    return JudgeThread(settings, store, watch) if settings.judge.model and settings.judge.worker else None
 
 
 def _plain(error: BaseException) -> BaseException:

@@ -17,16 +17,16 @@ from dataclasses import dataclass, field
 
 from banditroute.config.feedback import JudgeSettings
 from banditroute.config.settings import Settings
-from banditroute.errors import StoreError, UpstreamError
+from banditroute.errors import RequestError, StoreError, UpstreamError
+from banditroute.judge.fitness import over, unfit
 from banditroute.judge.instrument import Bill, Instrument
 from banditroute.judge.verdicts import MalformedVerdict, Verdict
+from banditroute.judge.watched import Watch, nobody, watched
 from banditroute.routing.judging import enqueue
-from banditroute.store import Record, Store
+from banditroute.store import Store
 from banditroute.store.jobs import DONE, FAILED, SECONDS_PER_DAY, SKIPPED, Job, JobStore, NoRoom, Reserved
-from banditroute.types import Outcome
-from banditroute.upstream.chat import CHARACTERS_PER_TOKEN, Chat
-
-PRINCIPAL = "judge"
+from banditroute.types import JUDGE, Outcome
+from banditroute.upstream.chat import Chat
 
 POLL_SECONDS = 1.0
 """How often the worker looks for jobs when there were none."""
@@ -64,6 +64,7 @@ class Worker:
         *,
         hands: int = 4,
         clock: Callable[[], float] = time.time,
+        watch: Watch = nobody,
     ) -> None:
         self._settings = settings
         self._judge: JudgeSettings = settings.judge
@@ -74,6 +75,7 @@ class Worker:
         self._name = instrument.name
         self._hands = hands
         self._clock = clock
+        self._watch = watch
         self._held: dict[str, Job] = {}
         self._failures = 0
         self._rest_until = 0.0
@@ -152,40 +154,13 @@ class Worker:
         prompt = texts.get("prompt") or texts.get("messages", "")
         answer = texts.get("response", "")
         most = self._instrument.most_usd(prompt, answer)
-        if over := self._over(job, record) or self._unfit(record, prompt, answer, most):
-            state, why = over
-            await self._end(job, state, error=why)
+        ended = over(job, record, self._judge.attempts)
+        if ended is None and (why := unfit(self._instrument, self._settings, record, prompt, answer, most)):
+            ended = SKIPPED, why
+        if ended is not None:
+            await self._end(job, ended[0], error=ended[1])
         elif (reserved := await self._reserve(job, most)) is not None:
             await self._judged(job, prompt, answer, reserved)
-
-    def _over(self, job: Job, record: Record | None) -> tuple[str, str | None] | None:
-        """How a job ended under a worker that did not live to say so."""
-        known = () if record is None else record.outcomes
-        if any(outcome.source == "judge" and outcome.rater == job.instrument for outcome in known):
-            return DONE, None
-        if job.attempts > self._judge.attempts:
-            return FAILED, "Its workers ended before there was a verdict."
-        return None
-
-    def _unfit(
-        self, record: Record | None, prompt: str, answer: str, most: float
-    ) -> tuple[str, str | None] | None:
-        """Why an answer is not to be judged."""
-        if record is None:
-            return SKIPPED, "There is no such decision in the event log."
-        missing = " and ".join(name for name, text in (("prompt", prompt), ("response", answer)) if not text)
-        if missing:
-            days = self._judge.retention_days
-            return SKIPPED, f"There is no {missing}; texts are kept for {days:g} days, where they may be."
-        if refusal := self._instrument.refuses(record.decision, self._settings):
-            return SKIPPED, refusal
-        tokens = (len(prompt) + len(answer)) // CHARACTERS_PER_TOKEN
-        window = self._instrument.model.context_window
-        if window is not None and tokens > window:
-            return SKIPPED, f"About {tokens:,} tokens are more than the judge can read ({window:,})."
-        if most > (cap := self._judge.usd_per_day):
-            return SKIPPED, f"A verdict may cost {most:.4f} USD, and [judge] usd_per_day is {cap:g}."
-        return None
 
     async def _reserve(self, job: Job, usd: float) -> Reserved | None:
         """The money for a job; None where there is none now, and the job waits."""
@@ -211,7 +186,7 @@ class Worker:
         """Asks the judge, posts the verdict and ends the job; or says when to try again."""
         bill = Bill()
         try:
-            verdict = await self._instrument.judge(self._chat, prompt, answer, bill)
+            verdict = await watched(self._watch, job, self._instrument, self._chat, prompt, answer, bill)
         except MalformedVerdict as error:
             self._failures = 0
             await self._again(job, str(error), bill.usd, reserved)
@@ -222,10 +197,21 @@ class Worker:
             why = "The worker was told to end."
             self._jobs.retry(job, self._clock(), why, usd=reserved.usd, reserved=reserved, counts=False)
             raise
+        except Exception as error:  # a defect: what the call under way cost is not known either
+            await self._again(job, f"The judging failed: {error!r}", reserved.usd, reserved)
+            raise
         else:
             self._failures, self.tally.trouble = 0, ""
+            await self._posted(job, verdict, bill.usd, reserved)
+
+    async def _posted(self, job: Job, verdict: Verdict, usd: float, reserved: Reserved) -> None:
+        """Posts the verdict and ends the job; where the log refuses it, the money is settled all the same."""
+        try:
             await self._post(job, verdict)
-            await self._end(job, DONE, usd=bill.usd, reserved=reserved)
+        except RequestError as error:
+            await self._again(job, f"The verdict was refused: {error}", usd, reserved)
+            raise
+        await self._end(job, DONE, usd=usd, reserved=reserved)
 
     async def _failed_upstream(self, job: Job, error: UpstreamError, usd: float, reserved: Reserved) -> None:
         """The job is to blame for a failure only while others succeed; else the judge is left in peace."""
@@ -255,14 +241,14 @@ class Worker:
             source="judge",
             at=self._clock(),
             rater=job.instrument,
-            principal=PRINCIPAL,
+            principal=JUDGE,
             weight=1.0 / job.sampled,
         )
         await self._store.append_outcomes(
             [outcome],
             idempotency_key=f"{job.decision_id} {job.instrument}",
             digest=job.instrument,
-            principal=PRINCIPAL,
+            principal=JUDGE,
             texts={job.decision_id: {f"verdict {job.instrument}": verdict.reasons}},
         )
 

@@ -216,6 +216,11 @@ class JobStore:
         with self._reading() as connection:
             return _spent(connection, int(at // SECONDS_PER_DAY))
 
+    def spent_in_all(self) -> dict[str, float]:
+        """What all days cost so far, by reason; what is reserved counts as spent."""
+        with self._reading() as connection:
+            return dict(connection.execute(select(_s.reason, func.sum(_s.usd)).group_by(_s.reason)).all())
+
     def _settle(self, job: Job, usd: float, reserved: Reserved, row: dict[str, object]) -> bool:
         with self._writing() as connection:
             held = _held(connection, job)

@@ -17,8 +17,9 @@ from banditroute.errors import Conflict, RequestError, UnknownDecision
 from banditroute.store.base import Answered, Entry, Texts
 from banditroute.types import Outcome, Receipt
 
-Fact = tuple[str, str, str, str]
-"""Decision, factor, source and rater: of each, one value stands."""
+Fact = tuple[str, str, str, str, str]
+"""Decision, factor, source, rater and principal: of each, one value stands. Nobody revises or takes back
+what another principal said."""
 
 RESPONSE = "response"
 """The kind of text that an answer is."""
@@ -106,7 +107,8 @@ class Ledger:
             for decision_id, kinds in entry.texts.items():
                 texts.setdefault(decision_id, {}).update(kinds)
             for decision_id, kinds in entry.answers.items():
-                if decision_id in self.asked:
+                wish = self.asked.get(decision_id)
+                if wish is not None and wish.at >= entry.answers_since:
                     texts.setdefault(decision_id, {}).update(kinds)
             if key is not None:
                 self.keys[principal, key] = fresh[principal, key] = (submission.keys[key], event_seq)
@@ -138,7 +140,8 @@ class Ledger:
         """Numbers the news among outcomes into `kept`; gives the event that knows all of them."""
         event_seq = 0
         for outcome in outcomes:
-            fact = (outcome.decision_id, outcome.factor, outcome.source, outcome.rater)
+            who = outcome.principal or principal
+            fact = (outcome.decision_id, outcome.factor, outcome.source, outcome.rater, who)
             value, seq = self.standing.get(fact, (None, 0))
             if outcome.value != value:
                 self.seq = seq = self.seq + 1
@@ -182,7 +185,9 @@ def _copied(entry: Entry) -> Entry:
     """The entry as it is now: it waits to be settled, and its sender goes on."""
     texts = {decision_id: dict(kinds) for decision_id, kinds in entry.texts.items()} if entry.texts else {}
     answers = {decision_id: dict(kinds) for decision_id, kinds in entry.answers.items()}
-    return Entry(tuple(entry.outcomes), texts, entry.idempotency_key, entry.digest, answers)
+    return Entry(
+        tuple(entry.outcomes), texts, entry.idempotency_key, entry.digest, answers, entry.answers_since
+    )
 
 
 def _digest(entries: Sequence[Entry], principal: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from banditroute.errors import RequestError
+from banditroute.types import JUDGE
 
 SCOPES = {
     "route": "ask which model to use",
@@ -19,6 +20,9 @@ SOURCES = {"feedback": ("user", "metric"), "judge": ("judge",)}
 """Scope -> the sources of feedback that it lets a key speak for."""
 
 LONGEST_NAME = 200
+
+RESERVED = frozenset({JUDGE, "meter", "banditroute"})
+"""Names in which the service's own workers speak. A key of such a name speaks as its name and id."""
 
 
 def check(name: str, scopes: Sequence[str], requests_per_minute: float | None) -> None:

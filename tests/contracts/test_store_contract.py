@@ -92,6 +92,18 @@ def test_another_source_or_rater_is_another_fact(store: Store) -> None:
     assert tell(store, *told) == Receipt(4, 0, 4)
 
 
+def test_another_principal_is_another_fact(store: Store) -> None:
+    """Nobody revises or takes back what another said, also once it is read from the log again."""
+    store.append_decisions([decision()]).result(10)
+    tell(store, quality(0.9), principal="alice")
+    assert tell(store, quality(None), principal="mallory") == Receipt(0, 1, 0)
+    assert tell(store, quality(0.9), principal="mallory") == Receipt(1, 0, 2)
+    assert tell(store, quality(0.1), principal="mallory") == Receipt(1, 0, 3)
+    assert tell(store, quality(0.9), principal="alice") == Receipt(0, 1, 1)
+    assert tell(store, quality(None), principal="alice") == Receipt(1, 0, 4)
+    assert tell(store, quality(0.1), principal="mallory") == Receipt(0, 1, 3)
+
+
 def test_a_retraction_is_an_event_of_its_own_once(store: Store) -> None:
     store.append_decisions([decision()]).result(10)
     assert tell(store, quality(None)) == Receipt(0, 1, 0)

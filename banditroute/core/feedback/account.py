@@ -10,12 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from banditroute.core.feedback.belief import doubt_of
 from banditroute.core.feedback.calibration import calibrate
+from banditroute.core.feedback.instruments import as_believed
+from banditroute.core.feedback.measurement import doubt_of
 from banditroute.core.feedback.response import bounds
 from banditroute.core.feedback.speakers import quarantined
 from banditroute.core.spending import spent_on
 from banditroute.core.state import QUALITY, State, scale_at
+from banditroute.core.steering.guardrails import Guard
 from banditroute.core.steering.pacing import Pace
 
 _Z95 = 1.959963984540054
@@ -45,6 +47,22 @@ class JudgeAccount(Struct, frozen=True):
     drift: float | None = None
 
 
+class JudgingAccount(Struct, frozen=True):
+    """What judging takes at the moment: the rates of both draws, the answers that wait for each, and the USD
+    of this UTC day (what is reserved counts as spent), of at most `usd_per_day`. `usd_per_verdict` is the
+    mean cost, None before the first; `judgeable_per_second` how many answers could be judged."""
+
+    base_rate: float
+    value_rate: float
+    base_waiting: int
+    value_waiting: int
+    base_spent_usd: float
+    value_spent_usd: float
+    usd_per_day: float
+    usd_per_verdict: float | None
+    judgeable_per_second: float
+
+
 class ChangeAccount(Struct, frozen=True):
     """Something that is not as it was before `since`; `subject` is a model, a class, or empty for all."""
 
@@ -58,16 +76,21 @@ class ChangeAccount(Struct, frozen=True):
 
 
 class GuardrailAccount(Struct, frozen=True):
-    """One promise: what is served less the baseline's quality lies between `low` and `high`, at all times."""
+    """One promise, and how it stands `since` a time: `mean` is the estimate, over the `scores` of this
+    period, of how much better what is served is than the baseline, None before any; `low` and `high` are its
+    limits at all times."""
 
     request_class: str
     baseline: str
     margin: float
+    confidence: float
     status: str
+    since: float
+    scores: int
+    period: int
+    mean: float | None
     low: float
     high: float
-    n: int
-    at: float
 
 
 class AnswersAccount(Struct, frozen=True):
@@ -104,6 +127,7 @@ class Account(Struct, frozen=True):
     """Everything of it; a part is None where nobody asked for it or nothing is known."""
 
     judges: list[JudgeAccount]
+    judging: JudgingAccount | None
     changes: list[ChangeAccount]
     guardrails: list[GuardrailAccount]
     answers: AnswersAccount | None
@@ -111,15 +135,17 @@ class Account(Struct, frozen=True):
     pace: PaceAccount | None
 
 
-def account(state: State) -> Account:
-    """What a state knows besides its estimates."""
+def account(state: State, at: float | None = None, judging: JudgingAccount | None = None) -> Account:
+    """What a state knows besides its estimates, promises as they stand at a time (by default that of the
+    state); what judging takes is known to others (`routing.judging`)."""
     guards, pace = state.watch.guards, state.watch.pace
+    at = state.at if at is None else at
     return Account(
         judges=[_judge(state, name) for name in sorted(state.testimony.instruments)],
         changes=_changes(state),
+        judging=judging,
         guardrails=[
-            GuardrailAccount(g.request_class, g.baseline, g.margin, g.status, *g.limits, g.n, g.at)
-            for g in (() if guards is None else guards.guards)
+            guardrail_account(guard.as_of(at)) for guard in (() if guards is None else guards.guards)
         ],
         answers=_answers(state),
         speakers=_speakers(state),
@@ -127,10 +153,30 @@ def account(state: State) -> Account:
     )
 
 
+def guardrail_account(guard: Guard) -> GuardrailAccount:
+    """How one promise stands, for people."""
+    low, high = guard.limits
+    return GuardrailAccount(
+        request_class=guard.request_class,
+        baseline=guard.baseline,
+        margin=guard.margin,
+        confidence=1.0 - guard.alpha,
+        status=guard.status,
+        since=guard.at,
+        scores=guard.n,
+        period=guard.period,
+        mean=guard.total / guard.n if guard.n else None,
+        low=low,
+        high=high,
+    )
+
+
 def _judge(state: State, name: str) -> JudgeAccount:
     frame = state.frame
     scale = scale_at(state.at, state.references[QUALITY], frame.half_lives[QUALITY])
     instrument = state.testimony.instruments[name].scaled(scale)
+    if state.weighed is not None and state.weighed.speakers is not None:
+        instrument = as_believed(instrument, state.weighed.speakers, frame.priors[QUALITY].center)
     fitted = state.posterior[QUALITY]
     noise = frame.priors[QUALITY].noise if fitted is None else float(np.mean(fitted.noise))
     known, drift = (

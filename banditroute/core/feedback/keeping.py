@@ -21,8 +21,8 @@ def testimony_arrays(testimony: Testimony) -> Arrays:
     """Everything that is kept of it, by name; what it shows is found again."""
     arrays: Arrays = {"instruments": _text(sorted(testimony.instruments))}
     for i, (_, own) in enumerate(sorted(testimony.instruments.items())):
-        parts = (own.judged.xx, own.judged.xy, own.judged.cells, own.pairs)
-        arrays.update({f"instrument{i}{name}": part for name, part in zip("abcd", parts, strict=True)})
+        parts = (own.judged.xx, own.judged.xy, own.judged.cells, own.pairs, own.key, own.beside)
+        arrays.update({f"instrument{i}{name}": part for name, part in zip("abcdef", parts, strict=True)})
     if (speakers := testimony.speakers) is not None:
         arrays.update(
             speaker_shape=np.array(speakers.shape), speaker_key=speakers.key, speaker_sums=speakers.sums,
@@ -58,6 +58,8 @@ def testimony_of(arrays: Mapping[str, NDArray[np.generic]]) -> Testimony:
         name: Instrument(
             SufficientStats(*(_floats(arrays[f"instrument{i}{part}"]) for part in "abc")),
             _floats(arrays[f"instrument{i}d"]),
+            np.array(arrays[f"instrument{i}e"], np.int64),
+            _floats(arrays[f"instrument{i}f"]),
         )
         for i, name in enumerate(msgspec.json.decode(arrays["instruments"].tobytes(), type=list[str]))
     }

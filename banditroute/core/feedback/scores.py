@@ -1,9 +1,10 @@
 """What was said about the quality of one answer: by people or metrics directly, by judges as instruments.
 
 A person's score stands in place of every other one for that answer, and teaches beside it what a judge who
-scored the same answer is worth. Scores of several people are averaged. Their errors are alike (the same
-ambiguous question misleads all of them), so n of them weigh `n/(1 + (n−1)ρ)` scores, ρ their correlation:
-the variance of a mean of n equally correlated errors (Kish 1965, Survey Sampling, the design effect).
+scored the same answer is worth, in the person's name. Scores of several people are averaged. Their errors are
+alike (the same ambiguous question misleads all of them), so n of them weigh `n/(1 + (n−1)ρ)` scores, ρ their
+correlation: the variance of a mean of n equally correlated errors (Kish 1965, Survey Sampling, the design
+effect). Several judges weigh as much as one: ρ is 1 of models that read the same words.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from banditroute.core.feedback.instruments import instrument_of
 from banditroute.types import Outcome
 
 _DIRECT = ("user", "metric", "meter")
@@ -39,7 +41,7 @@ def scores(
         return (Score(_value(facts[0]), 1.0, _speaker(facts[0])),)
     direct: tuple[Score, ...] = ()
     source = next((s for s in _DIRECT if any(o.source == s for o in facts)), "")
-    judges = {o.rater: _value(o) for o in facts if o.source == "judge"}
+    judges = {instrument_of(o): _value(o) for o in facts if o.source == "judge"}
     if source == "meter" and judges:
         source = ""
     if source:
@@ -52,13 +54,15 @@ def scores(
             Score(sum(values) / len(values), part * len(values), speaker)
             for speaker, values in sorted(said.items())
         )
-    weights = sum(score.weight for score in direct)
-    people = sum(s.weight * s.value for s in direct) / weights if source == "user" else None
-    if direct and people is None:
+    if not direct:
+        return tuple(Score(value, 1.0 / len(judges), "", name) for name, value in sorted(judges.items()))
+    if source != "user":
         return direct  # a metric outranks judges and is no measure of them
-    each = 1.0 if direct else 1.0 / len(judges) if judges else 1.0
+    weights = sum(score.weight for score in direct)
     return direct + tuple(
-        Score(value, each, "", rater or "judge", people) for rater, value in sorted(judges.items())
+        Score(value, own.weight / weights, own.speaker, name, own.value)
+        for name, value in sorted(judges.items())
+        for own in direct
     )
 
 

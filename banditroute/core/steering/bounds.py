@@ -59,6 +59,21 @@ def _terms(settings: Settings) -> _Terms:
     return _Terms(newcomers, tiers, outside, anything, trial.eager)
 
 
+def explored(
+    choice: Choice, policy: Policy, slate: Slate, state: State, preferences: Sequence[Preferences]
+) -> Choice:
+    """A choice under no bound, with what exploring costs on each request in its receipt."""
+    of, pace = choice.variants_of, state.watch.pace
+    cost = [math.nan] * len(preferences)
+    for row, (pmf, wanted) in enumerate(zip(choice.pmf.tolist(), preferences, strict=True)):
+        if max(pmf) < 1.0 and (policy.learns if of is None else of.learns[of.assigned[row]]):
+            mean, usd = slate.mean[row].tolist(), slate.usd[row].tolist()
+            rate = (wanted.weights if pace is None else pace.weights(wanted.weights)).usd
+            best = greedy(mean, np.flatnonzero(slate.eligible[row]).tolist())
+            cost[row] = exploration_usd(pmf, best, mean, usd, rate)
+    return replace(choice, row_parameters={**choice.row_parameters, EXPLORED: np.array(cost)})
+
+
 def bounds_anything(settings: Settings) -> bool:
     """Whether a configuration asks for any bound; without, choices are left alone."""
     return _terms(settings).anything
@@ -107,7 +122,7 @@ def bounded(
             pmfs[variant, row] = bounds.of(pmfs[variant, row].tolist(), on)
         if learns[assigned[row]]:
             drawn = pmfs[assigned[row], row].tolist()
-            named |= _exploration(bounds, drawn, slate, row, state, settings, preferences[row])
+            named |= _exploration(bounds, drawn, slate, row, state, preferences[row])
         else:
             named = {name: value for name, value in named.items() if name == _KEEPS}
         for name, value in named.items():
@@ -115,8 +130,8 @@ def bounded(
     used = {**choice.row_parameters, **used}
     if of is None:
         return replace(choice, pmf=pmfs[0], row_parameters=used)
-    pmf, marginal = pmfs[of.assigned, np.arange(n)], np.tensordot(of.shares, pmfs, axes=1)
-    return replace(choice, pmf=pmf, marginal=marginal, row_parameters=used)
+    of = replace(of, pmfs=pmfs)
+    return replace(choice, pmf=of.pmf, marginal=of.marginal, row_parameters=used, variants_of=of)
 
 
 _KEEPS = "baseline_share"
@@ -126,8 +141,8 @@ _NO_TRIAL = Settings().trial
 @dataclass(frozen=True, slots=True)
 class _Bounds:
     """The bounds of one request: who may serve it, groups with their caps, the share that the model at a
-    place keeps, and where exploring costs, the pmf of taking the model believed best: it is used once that
-    money is spent."""
+    place keeps, and the pmf of taking the model believed best: it is used once the money for exploring is
+    spent."""
 
     eligible: Sequence[int]
     groups: Sequence[Group]
@@ -172,8 +187,7 @@ def _bounds(
     least = 0.0
     if guard is not None and own in fit:
         least = named[_KEEPS] = guard.min_share
-    priced = settings.budget.exploration_usd_per_day is not None
-    best = greedy(slate.mean[row].tolist(), fit) if priced else []
+    best = greedy(slate.mean[row].tolist(), fit)
     spent = _spent(state, settings, at)
     return _Bounds(fit, groups, own if least else None, least, best, spent, young, terms.eager), named
 
@@ -253,12 +267,9 @@ def _exploration(
     slate: Slate,
     row: int,
     state: State,
-    settings: Settings,
     wanted: Preferences,
 ) -> dict[str, float]:
-    """What exploring costs on a request, where there is a budget for it; shadow prices count as weights."""
-    if settings.budget.exploration_usd_per_day is None:
-        return {}
+    """What exploring costs on a request; shadow prices count as weights."""
     pace = state.watch.pace
     rate = (wanted.weights if pace is None else pace.weights(wanted.weights)).usd
     believed = bounds.of(bounds.best, True)

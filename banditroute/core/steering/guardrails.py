@@ -21,7 +21,11 @@ do not pay for bad ones; after a breach the next begins when somebody acknowledg
 trial has come. The j-th period spends `α/(j(j+1))`, all of them together α at most.
 
 That a score arrives may depend on the request and on the past, but not on the answer: what nobody scores is
-not seen here.
+not seen here. The same is asked of *who* gives it, since not everybody is heard (`hearing`): those whose past
+scores disagree wildly with all others' are not, and in a period none for more than a share of the scores.
+Whether a score counts is settled before it is looked at, by who gives it and by what was said before. So bets
+are placed on fewer terms, each of them as fair as it was, and the limits hold at all times for the mean over
+those terms (optional skipping: Doob 1936).
 """
 
 from __future__ import annotations
@@ -43,6 +47,11 @@ from banditroute.types import OTHER, Occasion
 PERIOD = 1_000
 """Scores before a period that confirmed its promise is closed."""
 
+SPARED = 5
+"""Scores of one period that any speaker may give, whatever share of it they are."""
+
+_VOICES = 1_000  # speakers of a period that are counted
+
 Status = Literal["undecided", "confirmed", "breach"]
 
 
@@ -51,7 +60,8 @@ class Guard(Struct, frozen=True):
 
     `alpha` is the error allowed over all periods; `retry_seconds` None waits for people, `acknowledged` are
     the times at which some saw to it. Of this period: it counts decisions made from `since` on, `n` scores
-    with the sum `total`. `at` and `seq` say when the status was reached.
+    with the sum `total`, by speaker `voices`, of all that were `spoken`. `at` and `seq` say when the status
+    was reached.
     """
 
     request_class: str
@@ -70,6 +80,8 @@ class Guard(Struct, frozen=True):
     total: float = 0.0
     rising: Gambler = Gambler()
     falling: Gambler = Gambler()
+    spoken: int = 0
+    voices: dict[str, int] = {}
 
     @property
     def goal(self) -> float:
@@ -92,17 +104,27 @@ class Guard(Struct, frozen=True):
         """Whether the baseline alone may serve at a time."""
         return self.status == "breach" and at < self.until
 
-    def fold(self, heard: Heard) -> Guard:
-        """After the score of one decision of this class."""
+    def as_of(self, at: float) -> Guard:
+        """The promise as it stands at a time: once a breach is over nothing is decided, also before the next
+        score says so."""
+        return self if self.status != "breach" or self.binds(at) else self._restarted(self.seq)
+
+    def fold(self, heard: Heard, share: float = 1.0) -> Guard:
+        """After the score of one decision of this class, of which no speaker may give more than `share`."""
         occasion = heard.occasion
         if self.status == "breach":
-            return self if self.binds(occasion.at) else self._restarted(heard.seq).fold(heard)
+            return self if self.binds(occasion.at) else self._restarted(heard.seq).fold(heard, share)
         found = contrast(occasion, self.baseline, heard.value) if occasion.at >= self.since else None
         if found is None:
             return self
         score, least, most = found
+        told = self.voices.get(heard.speaker, 0)
+        if share < 1.0 and heard.speaker and told >= max(SPARED, share * self.spoken):
+            return replace(self, spoken=self.spoken + 1)
         now = replace(
             self,
+            spoken=self.spoken + 1,
+            voices=_with_voice(self.voices, heard.speaker),
             n=self.n + 1,
             total=self.total + score,
             rising=self.rising.bet(score, -least),
@@ -124,7 +146,10 @@ class Guard(Struct, frozen=True):
         return self
 
     def _next(self) -> Guard:
-        return replace(self, period=self.period + 1, n=0, total=0.0, rising=Gambler(), falling=Gambler())
+        fresh = Gambler()
+        return replace(
+            self, period=self.period + 1, n=0, total=0.0, rising=fresh, falling=fresh, spoken=0, voices={}
+        )
 
 
 class Alarm(Struct, frozen=True):
@@ -135,23 +160,6 @@ class Alarm(Struct, frozen=True):
     at: float
     seq: int
     says: str
-
-
-class Standing(Struct, frozen=True):
-    """How a promise stands, for people: `mean` is the estimate, over the `scores` of this period, of how much
-    better what is served is than the baseline, `low` and `high` its limits at all times; None before any."""
-
-    request_class: str
-    baseline: str
-    margin: float
-    confidence: float
-    status: Status
-    since: float
-    scores: int
-    period: int
-    mean: float | None
-    low: float | None
-    high: float | None
 
 
 class Guards(Struct, frozen=True):
@@ -165,12 +173,12 @@ class Guards(Struct, frozen=True):
         name = self._declared(request_class)
         return next((guard for guard in self.guards if guard.request_class == name), None)
 
-    def fold(self, heard: Heard) -> Guards:
-        """After one fact; only qualities matter here."""
+    def fold(self, heard: Heard, share: float = 1.0) -> Guards:
+        """After one fact; only qualities matter here, and of a guard's no speaker gives more than `share`."""
         if heard.topic != "quality":
             return self
         guard = self.of(heard.occasion.context.request_class)
-        if guard is None or (now := guard.fold(heard)) is guard:
+        if guard is None or (now := guard.fold(heard, share)) is guard:
             return self
         return self._with(now)
 
@@ -196,16 +204,6 @@ class Guards(Struct, frozen=True):
             if guard.status == "breach" and not any(at >= guard.at for at in guard.acknowledged)
         )
 
-    def standings(self) -> list[Standing]:
-        """How every promise stands."""
-        return [
-            Standing(
-                own.request_class, own.baseline, own.margin, 1.0 - own.alpha, own.status, own.at, own.n,
-                own.period, own.total / own.n if own.n else None, *(own.limits if own.n else (None, None)),
-            )
-            for own in self.guards
-        ]  # fmt: skip
-
     def distance(self, other: Guards) -> float:
         """0 for the same course of events, else infinite: monitors count, they do not round."""
         return 0.0 if self == other else math.inf
@@ -216,6 +214,15 @@ class Guards(Struct, frozen=True):
     def _with(self, now: Guard) -> Guards:
         kept = (now if guard.request_class == now.request_class else guard for guard in self.guards)
         return Guards(self.classes, tuple(kept))
+
+
+def _with_voice(voices: dict[str, int], speaker: str) -> dict[str, int]:
+    """With one score more. Where there are too many speakers, all lose one: who gives much of what is said
+    stays known (Misra and Gries 1982)."""
+    if not speaker:
+        return voices
+    more = {**voices, speaker: voices.get(speaker, 0) + 1}
+    return more if len(more) <= _VOICES else {who: n - 1 for who, n in more.items() if n > 1}
 
 
 def new_guards(settings: Settings) -> Guards | None:

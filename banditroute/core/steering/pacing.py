@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from banditroute.config.feedback import BudgetSettings
 from banditroute.core.base import Floats
@@ -22,7 +23,7 @@ from banditroute.core.features import TYPICAL_TOKENS
 from banditroute.core.feedback.heard import Heard
 from banditroute.core.feedback.plausible import plausible
 from banditroute.core.spending import DAY, day_of
-from banditroute.types import Weights
+from banditroute.types import Occasion, Weights
 
 GAIN = 0.01
 """How far one bill of twice the target moves the price, in units of `WORTH` per target."""
@@ -55,6 +56,11 @@ class Dual(Struct, frozen=True):
         most = CARRIED * target
         left = min(max(self.left + target - amount, -most), most)
         return Dual(self._moved(amount, target + left / RECOVERY, target, ceiling), left, self.n + 1)
+
+    def corrected(self, by: float, target: float) -> Dual:
+        """After a bill turned out higher by so much: what is left is less, the price as it was."""
+        most = CARRIED * target
+        return Dual(self.price, min(max(self.left - by, -most), most), self.n)
 
     def due(self, amount: float, aim: float, typical: float, ceiling: float) -> Dual:
         """After a bill that was meant to be `aim`; `typical` is what bills are like on the whole."""
@@ -91,6 +97,10 @@ class Day(Struct, frozen=True):
         last = max(at, self.at)
         return Day(day, self.usd + usd, self.bills + 1, self.before, self.first, last, interval)
 
+    def corrected(self, by: float, at: float) -> Day:
+        """After a bill of a decision made at a time was found to have been higher by so much."""
+        return replace(self, usd=self.usd + by) if day_of(at) == self.day else self
+
     def to_come(self) -> float:
         """Bills that the rest of the day may bring: as many as came yesterday, or at the rate of the
         moment; halfway, since the one knows nothing of growth and the other nothing of the night. A minute's
@@ -116,6 +126,8 @@ class Pace(Struct, frozen=True):
             waited = plausible(heard.occasion, "seconds", heard.value, MOST)
             seconds = self.seconds.paid(waited, budget.seconds_per_request, budget.max_shadow_second)
             return Pace(self.usd, seconds, self.today)
+        if heard.topic == "correction":
+            return self._corrected(heard, budget, prices)
         usd = billed_usd(heard, prices) if heard.topic == "bill" else None
         if usd is None:
             return self
@@ -129,6 +141,16 @@ class Pace(Struct, frozen=True):
         if budget.usd_per_request is not None:
             known = known.paid(usd, budget.usd_per_request, ceiling)
         return Pace(known, self.seconds, today)
+
+    def _corrected(
+        self, heard: Heard, budget: BudgetSettings, prices: Mapping[str, tuple[float, float]]
+    ) -> Pace:
+        """After a bill was revised or taken back: money counts as it is, prices were set meanwhile."""
+        by = correction_usd(heard, prices)
+        known, target = self.usd, budget.usd_per_request
+        if target is not None:
+            known = known.corrected(by, target)
+        return Pace(known, self.seconds, self.today.corrected(by, heard.occasion.at))
 
     def distance(self, other: Pace) -> float:
         """The largest relative difference of the prices."""
@@ -145,13 +167,26 @@ class Pace(Struct, frozen=True):
 def billed_usd(heard: Heard, prices: Mapping[str, tuple[float, float]]) -> float | None:
     """What a bill counts for; None where only tokens are known and no price is. `prices` are USD per input
     and output token, by model."""
-    usd = heard.value
-    if heard.tokens:
-        if heard.occasion.model not in prices:
+    return _usd(heard.occasion, heard.value, prices, tokens=heard.tokens)
+
+
+def correction_usd(heard: Heard, prices: Mapping[str, tuple[float, float]]) -> float:
+    """By how much a correction raises what a bill counts for, in USD; it may be negative."""
+    now = _usd(heard.occasion, heard.value, prices, tokens=heard.tokens)
+    was = _usd(heard.occasion, heard.was, prices, tokens=heard.was_tokens)
+    return (now or 0.0) - (was or 0.0)
+
+
+def _usd(
+    occasion: Occasion, amount: float, prices: Mapping[str, tuple[float, float]], *, tokens: bool
+) -> float | None:
+    """An amount of USD, or of output tokens, in USD as far as they are plausible."""
+    if tokens:
+        if occasion.model not in prices:
             return None
-        given, answered = prices[heard.occasion.model]
-        usd = given * (heard.occasion.context.input_tokens or TYPICAL_TOKENS) + answered * usd
-    return plausible(heard.occasion, "usd", usd, MOST)
+        given, answered = prices[occasion.model]
+        amount = given * (occasion.context.input_tokens or TYPICAL_TOKENS) + answered * amount
+    return plausible(occasion, "usd", amount, MOST)
 
 
 def token_prices(models: Sequence[str], prices: Floats) -> dict[str, tuple[float, float]]:

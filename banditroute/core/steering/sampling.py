@@ -150,18 +150,20 @@ def sampled(
     rivals: Sequence[int],
     weight: float,
     of_group: int,
+    known: float | None = None,
 ) -> Sampled:
     """Whether the answer of the model chosen in a row of an outlook is judged; never without a `sampling`.
 
     `rivals` are the positions of the other eligible models, without which no verdict can change the choice;
-    `weight` is the utility of quality, `of_group` the row that holds the model's quality.
+    `weight` is the utility of quality, `of_group` the row that holds the model's quality, `known` the
+    variance of one verdict as far as a judge is calibrated (`feedback.belief.Weighed`).
     """
     if sampling is None or chosen in sampling.unjudged:
         return UNSAMPLED
     gain = 0.0
     if rivals:
         mean, looks = view.mean[row], float(view.looks[row])
-        noise = sampling.noise + float(view.noise[QUALITY, of_group])
+        noise = (sampling.noise if known is None else known) + float(view.noise[QUALITY, of_group])
         verdicts = (sampling.base + sampling.value) * (sampling.looks if math.isinf(looks) else looks)
         gain = expected_gain(
             float(mean[chosen] - mean[rivals].max()),

@@ -12,7 +12,8 @@ exploring may cost a day. The rules, in words:
   model outside such tiers, or than the guarded baseline of the class (then by its margin).
 - Exploring costs what the expected utility falls short of that of always taking the model believed best,
   under the same caps, in USD at the request's own exchange rate; where USD weigh nothing, what it costs
-  more in USD. Once a day's cost reaches `exploration_usd_per_day`, the believed best is taken.
+  more in USD. It counts when the decision is made, and as billed once the bill is there. When a day's cost
+  reaches `exploration_usd_per_day`, the believed best is taken.
 
 All of it is about policies that learn: a rule does as it is told.
 """
@@ -29,7 +30,8 @@ from banditroute.config.settings import Settings
 from banditroute.core.base import Floats, Ints
 from banditroute.core.feedback.heard import Heard
 from banditroute.core.spending import DAYS_KEPT, day_of
-from banditroute.core.steering.pacing import billed_usd
+from banditroute.core.steering.pacing import billed_usd, correction_usd
+from banditroute.types import Occasion
 
 EXPLORED = "exploration_usd"
 """The parameter of a receipt that says what exploring cost."""
@@ -39,32 +41,43 @@ _MAYBE = 0.02
 
 
 class Purse(Struct, frozen=True):
-    """USD by UTC day of the decision, counted when its bill is heard: what exploring cost, and what each
-    model was paid. Days before yesterday are dropped."""
+    """USD by UTC day of the decision, counted when its bill is heard: what exploring cost, of that what the
+    receipts had `foreseen`, and what each model was paid. Days before yesterday are dropped.
+
+    `decided` is what the receipts of all decisions foresee, billed or not. No fold of outcomes knows it:
+    whoever makes the decisions says so (`routing.exploring`); without, only what was billed counts.
+    """
 
     explored: dict[int, float] = {}
     paid: dict[int, dict[str, float]] = {}
+    foreseen: dict[int, float] = {}
+    decided: dict[int, float] = {}
 
     def fold(self, heard: Heard, prices: Mapping[str, tuple[float, float]]) -> Purse:
         """After one fact. `prices` are USD per input and output token, by model."""
-        if heard.topic != "bill":
+        if heard.topic not in ("bill", "correction"):
             return self
-        occasion, day = heard.occasion, day_of(heard.occasion.at)
+        occasion, day, first = heard.occasion, day_of(heard.occasion.at), heard.topic == "bill"
         oldest = max([day, *self.paid, *self.explored]) - DAYS_KEPT + 1
         if day < oldest:
             return self
         explored = {known: usd for known, usd in self.explored.items() if known >= oldest}
         paid = {known: by_model for known, by_model in self.paid.items() if known >= oldest}
-        explored[day] = explored.get(day, 0.0) + occasion.parameters.get(EXPLORED, 0.0)
-        usd = billed_usd(heard, prices)
+        foreseen = {known: usd for known, usd in self.foreseen.items() if known >= oldest}
+        cost = occasion.parameters.get(EXPLORED, 0.0) if first else 0.0
+        usd = billed_usd(heard, prices) if first else correction_usd(heard, prices)
+        foreseen[day] = foreseen.get(day, 0.0) + cost
+        explored[day] = explored.get(day, 0.0) + cost + _beyond(occasion, usd, first=first)
         if usd is not None:
             today = paid.get(day, {})
             paid[day] = {**today, occasion.model: today.get(occasion.model, 0.0) + usd}
-        return Purse(explored, paid)
+        return Purse(explored, paid, foreseen, self.decided)
 
     def explored_on(self, at: float) -> float:
-        """USD that exploring cost on the UTC day of a time."""
-        return self.explored.get(day_of(at), 0.0)
+        """USD that exploring cost on the UTC day of a time: as billed, else as foreseen."""
+        day = day_of(at)
+        unbilled = self.decided.get(day, 0.0) - self.foreseen.get(day, 0.0)
+        return max(self.explored.get(day, 0.0), 0.0) + max(unbilled, 0.0)
 
     def paid_on(self, at: float) -> Mapping[str, float]:
         """USD by model on the UTC day of a time."""
@@ -79,6 +92,16 @@ class Purse(Struct, frozen=True):
     def _sums(self) -> dict[tuple[int, str], float]:
         by_model = {(day, name): usd for day, sums in self.paid.items() for name, usd in sums.items()}
         return {**by_model, **{(day, ""): usd for day, usd in self.explored.items()}}
+
+
+def _beyond(occasion: Occasion, usd: float | None, *, first: bool) -> float:
+    """What the bill of a model that was tried adds to what its receipt foresaw; 0 for the one believed best,
+    which costs what it would have cost anyway."""
+    best = max((candidate.utility for candidate in occasion.candidates), default=0.0)
+    own = next((known for known in occasion.candidates if known.model == occasion.model), None)
+    if usd is None or own is None or own.utility >= best or EXPLORED not in occasion.parameters:
+        return 0.0
+    return usd - own.usd if first else usd
 
 
 def new_purse(settings: Settings) -> Purse | None:

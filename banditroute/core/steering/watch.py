@@ -15,6 +15,7 @@ from banditroute.config.settings import Settings
 from banditroute.core.base import Floats
 from banditroute.core.feedback.heard import Heard
 from banditroute.core.steering.guardrails import Guards, new_guards
+from banditroute.core.steering.hearing import Hearing
 from banditroute.core.steering.pacing import Pace, token_prices
 from banditroute.core.steering.trials import Purse, new_purse
 
@@ -25,6 +26,7 @@ class Watch(Struct, frozen=True):
     pace: Pace | None = None
     guards: Guards | None = None
     purse: Purse | None = None
+    hearing: Hearing | None = None
 
     @property
     def listens(self) -> bool:
@@ -37,6 +39,7 @@ class Watch(Struct, frozen=True):
             _apart(self.pace, other.pace),
             _apart(self.guards, other.guards),
             _apart(self.purse, other.purse),
+            _apart(self.hearing, other.hearing),
         )
 
 
@@ -59,18 +62,23 @@ def new_watch(settings: Settings) -> Watch:
     """What a configuration asks for, before any event."""
     budget = settings.budget
     paced = (budget.usd_per_day, budget.usd_per_request, budget.seconds_per_request) != (None, None, None)
-    return Watch(Pace() if paced else None, new_guards(settings), new_purse(settings))
+    guards = new_guards(settings)
+    hearing = None if guards is None else Hearing()
+    return Watch(Pace() if paced else None, guards, new_purse(settings), hearing)
 
 
 def listen(watch: Watch, news: Iterable[Heard], settings: Settings, prices: Floats) -> Watch:
     """After some facts, in their order. `prices` `(k, 2)` are those of the configured models."""
-    pace, guards, purse = watch.pace, watch.guards, watch.purse
+    pace, guards, purse, hearing = watch.pace, watch.guards, watch.purse, watch.hearing
     known = token_prices([model.id for model in settings.models], prices)
     for heard in news:
         if pace is not None:
             pace = pace.fold(heard, settings.budget, known)
-        if guards is not None:
-            guards = guards.fold(heard)
+        if guards is not None and hearing is not None and heard.topic == "quality":
+            share = hearing.share(settings)
+            hearing, counts = hearing.hear(heard, settings)
+            if counts:
+                guards = guards.fold(heard, share)
         if purse is not None:
             purse = purse.fold(heard, known)
-    return Watch(pace, guards, purse)
+    return Watch(pace, guards, purse, hearing)

@@ -120,6 +120,30 @@ def test_people_outrank_metrics_and_metrics_judges() -> None:
     assert said(("user", "ann", 1.0), ("user", "ann", None), ("metric", "", 0.3)) == {"quality": 0.3}
 
 
+def test_nobody_speaks_for_another() -> None:
+    """Whatever others say and take back, what a principal said stands; an old log names nobody."""
+    mine = Outcome("d", "quality", 1.0, seq=1, principal="alice")
+    for value in (0.0, None):
+        other = Outcome("d", "quality", value, seq=2, principal="mallory")
+        assert mine in standing([mine, other]).values()
+    taken_back = Outcome("d", "quality", None, seq=3, principal="alice")
+    assert not standing([mine, taken_back])
+    old = [Outcome("d", "quality", v, seq=i, principal=None) for i, v in enumerate((0.2, 0.8))]  # type: ignore[arg-type]
+    assert values(old, error_quality=0.0) == {"quality": 0.8}
+
+
+def test_who_asked_for_a_decision_knows_best_what_it_cost() -> None:
+    bills = [
+        Outcome("d", "usd", 0.004, "metric", seq=1, principal="app"),
+        Outcome("d", "usd", 1e9, "user", seq=2, principal="mallory"),
+        Outcome("d", "quality", 0.8, "metric", seq=3, principal="app"),
+        Outcome("d", "quality", 0.2, "user", seq=4, principal="ann"),
+    ]
+    assert values(bills, error_quality=0.0, owner="app") == {"usd": 0.004, "quality": 0.2}
+    assert values(bills, error_quality=0.0)["usd"] == 1e9
+    assert values(bills[1:], error_quality=0.0, owner="app")["usd"] == 1e9
+
+
 def test_an_error_without_a_score_counts_as_configured() -> None:
     error = Outcome("d", "error", 1.0, "meter", seq=1)
     assert values([error], error_quality=0.1)["quality"] == 0.1

@@ -11,7 +11,7 @@ from banditroute.config.settings import RequestClass, Settings
 from banditroute.core.decide import Request, decide, initial_state, learn
 from banditroute.core.feedback.fold import observations
 from banditroute.core.feedback.heard import Heard, first_heard
-from banditroute.core.feedback.plausible import plausible
+from banditroute.core.feedback.plausible import LONGEST, plausible
 from banditroute.core.steering.pacing import Pace
 from banditroute.core.summary import summary
 from banditroute.policies import get_policy
@@ -70,6 +70,41 @@ def test_an_absurd_bill_does_not_stop_the_day() -> None:
     for t in range(300):
         pace = pace.fold(Heard(expecting(0.002), "bill", 0.0018, 201 + t), budget, {})
     assert pace.usd.price < 5.0
+
+
+def test_tokens_count_for_what_a_plausible_bill_would_buy() -> None:
+    """500 tokens at 1 USD per million are expected before an answer; 0.2 USD would be the most."""
+    prices = {"a": (1e-6, 4e-6)}
+    expected = (0.2 - 500e-6) / 4e-6
+    assert plausible(expecting(0.002), "output_tokens", 1e12, prices=prices) == pytest.approx(expected)
+    assert plausible(expecting(0.002), "output_tokens", 900.0, prices=prices) == 900.0
+    assert plausible(expecting(0.002), "input_tokens", 1e12, prices=prices) == pytest.approx(0.2 / 1e-6)
+    assert plausible(expecting(0.0), "output_tokens", 1e12) == LONGEST
+    (news,) = observations(
+        [(expecting(0.002), [Outcome("d", "output_tokens", 1e12, "meter", seq=1)])],
+        after_seq=0, error_quality=0.0, prices=prices,
+    )  # fmt: skip
+    assert news.value == pytest.approx(expected)
+
+
+def test_a_bill_that_is_taken_back_is_given_back_to_the_day() -> None:
+    """Revised, retracted and told again, and first in tokens: the day's sum is what stands."""
+    told = [("output_tokens", 500.0), ("usd", 0.004), ("usd", 0.003), ("usd", None), ("usd", 0.005)]
+    outcomes = [Outcome("d", factor, value, seq=i + 1) for i, (factor, value) in enumerate(told)]  # type: ignore[arg-type]
+    budget, prices, about = BudgetSettings(usd_per_day=1.0), {"a": (1e-6, 4e-6)}, expecting(0.002)
+    pace, spent, price = Pace(), [], []
+    for seq in range(1, 6):
+        for heard in first_heard([(about, outcomes[:seq])], after_seq=seq - 1, error_quality=0.0):
+            pace = pace.fold(heard, budget, prices)
+        spent.append(pace.today.usd)
+        price.append(pace.usd.price)
+    assert spent == pytest.approx([0.0025, 0.004, 0.003, 0.0025, 0.005])
+    assert len(set(price)) == 1  # set by the first bill
+    assert pace.today.bills == 1
+    whole = Pace()
+    for heard in first_heard([(about, outcomes)], after_seq=0, error_quality=0.0):
+        whole = whole.fold(heard, budget, prices)
+    assert whole == pace
 
 
 def test_what_is_told_in_usd_and_tokens_is_heard_in_usd() -> None:

@@ -25,7 +25,7 @@ def test_nobody_scored_it() -> None:
 def test_a_person_stands_in_place_of_the_judge_who_is_measured_by_it() -> None:
     direct, pair = said(("judge", "j/1", 0.4), ("user", "ann", 0.9))
     assert direct == Score(0.9, 1.0, "ann")
-    assert pair == Score(0.4, 1.0, "", "j/1", people=0.9)
+    assert pair == Score(0.4, 1.0, "ann", "j/1", people=0.9)
 
 
 def test_a_metric_outranks_a_judge_and_is_no_measure_of_it() -> None:
@@ -35,6 +35,20 @@ def test_a_metric_outranks_a_judge_and_is_no_measure_of_it() -> None:
 def test_two_judges_of_one_answer_are_one_answer() -> None:
     one, other = said(("judge", "a/1", 0.4), ("judge", "b/1", 0.6))
     assert (one.instrument, one.weight, other.instrument, other.weight) == ("a/1", 0.5, "b/1", 0.5)
+
+
+def test_each_person_measures_a_judge_in_his_own_name() -> None:
+    *direct, one, other = said(("judge", "j/1", 0.4), ("user", "ann", 0.9), ("user", "bob", 0.5))
+    assert [score.speaker for score in direct] == ["ann", "bob"]
+    assert (one.speaker, one.people, other.speaker, other.people) == ("ann", 0.9, "bob", 0.5)
+    assert one.weight == other.weight == 0.5  # together one answer
+
+
+def test_a_judge_is_nobody_else_s() -> None:
+    """Under the name of the service's instrument, another principal is another instrument."""
+    (own,) = said(("judge", "j/1", 0.4), principal="judge")
+    (forged,) = said(("judge", "j/1", 0.4), principal="mallory")
+    assert (own.instrument, forged.instrument) == ("j/1", "j/1 (mallory)")
 
 
 def test_a_failed_call_that_a_judge_scored_has_its_score() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from banditroute.config.feedback import Guardrail
 from banditroute.config.settings import RequestClass, Settings
+from banditroute.core.feedback.account import guardrail_account
 from banditroute.core.feedback.heard import Heard
 from banditroute.core.steering.guardrails import PERIOD, Guard, Guards, contrast, new_guards
 from banditroute.types import Candidate, Context, Model, Occasion
@@ -143,13 +144,12 @@ def test_a_promise_that_is_kept_is_confirmed_and_the_next_period_begins() -> Non
     assert known.n == 50
     assert known.goal == pytest.approx(math.log(6 / 0.05))
     earlier = World(3, (0.75, 0.85, 0.85), share=0.2).play(PERIOD - 1)
-    (stands,) = Guards(("code", "other"), (earlier,)).standings()
-    assert stands.low is not None
-    assert stands.high is not None
+    stands = guardrail_account(earlier)
     assert -0.02 < stands.low < 0.08 < stands.high
     assert stands.mean == pytest.approx(0.08, abs=0.03)
     assert (stands.status, stands.scores, stands.confidence) == ("confirmed", PERIOD - 1, 0.95)
-    assert Guards(("code", "other"), (guard(),)).standings()[0].low is None
+    nothing = guardrail_account(guard())
+    assert (nothing.mean, nothing.low, nothing.high) == (None, -1.0, 1.0)
 
 
 def test_good_days_do_not_pay_for_bad_ones() -> None:
