@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+
+from banditroute.store.rollups import PARTS, part_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DAY = 86_400.0
-GROUPS = 16
-"""Groups of units: few enough to keep every day apart, enough for an interval (15 degrees of freedom)."""
+GROUPS = PARTS
+"""Groups of units, as the event log keeps its sums."""
 
 FIELDS = (
     "requests", "metered", "usd", "sized", "input_tokens", "written", "output_tokens", "scored", "quality",
@@ -83,15 +84,10 @@ class Cells:
         return found
 
 
-def group_of(unit: str) -> int:
-    """The group of a unit, or of a request that has none, the same on every machine."""
-    return crc32(unit.encode()) % GROUPS
-
-
 def groups_of(request_ids: Iterable[str], units: Sequence[str | None] | None) -> Ints:
     """The group of every request `(n,)`: by its unit, else by its own id."""
     named = request_ids if units is None else (u or r for u, r in zip(units, request_ids, strict=True))
-    return np.fromiter((group_of(name) for name in named), np.int64)
+    return np.fromiter((part_of(name) for name in named), np.int64)
 
 
 def days_of(at: Floats | None, n: int) -> Ints:

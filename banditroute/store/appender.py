@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, Select, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Dialect, Engine, Select, bindparam, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from banditroute.errors import RequestError
 from banditroute.store import answered, tables
 from banditroute.store.base import Snapshot, Texts
 from banditroute.store.codec import encode
-from banditroute.store.driver import execute
+from banditroute.store.driver import Inserter, execute
 from banditroute.store.engine import ITEM_ERRORS, WRITES, explained
 from banditroute.store.ledger import Ledger, Settled, Submission
+from banditroute.store.tallied import Tallied, TallyWriter
 from banditroute.types import Decision
 
 _DECISION = [
@@ -33,6 +33,7 @@ _DECISION = [
     "unit",
     "session",
     "body",
+    "experiment",
 ]
 _OUTCOME = [
     "seq",
@@ -48,9 +49,6 @@ _OUTCOME = [
 ]
 _outcome_row = attrgetter(*_OUTCOME)
 
-_LARGEST = 64
-"""Rows of the largest insert; databases limit the number of parameters."""
-
 _CHUNK = 1_024
 """How many ids one query asks for; databases limit the number of parameters."""
 
@@ -60,6 +58,7 @@ _of_decision = (
         tables.outcomes.c.factor,
         tables.outcomes.c.source,
         tables.outcomes.c.rater,
+        tables.outcomes.c.principal,
         tables.outcomes.c.value,
         tables.outcomes.c.seq,
     )
@@ -82,7 +81,7 @@ class NewDecisions:
     texts: Texts
 
 
-Item = NewDecisions | Submission | Snapshot
+Item = NewDecisions | Submission | Snapshot | Tallied
 
 
 def new_decisions(decisions: Sequence[Decision], texts: Texts | None) -> NewDecisions:
@@ -93,35 +92,7 @@ def new_decisions(decisions: Sequence[Decision], texts: Texts | None) -> NewDeci
 def _decision_row(d: Decision) -> tuple[object, ...]:
     c = d.context
     row = (d.id, d.at, c.request_class, d.model, d.policy, d.variant, d.kind, d.propensity, c.unit, c.session)
-    return (*row, encode(d))
-
-
-class Inserter:
-    """Inserts rows by few statements of many rows each.
-
-    The driver lets go of the interpreter lock in every statement and must win it back from the event
-    loop: one statement per row would wait for that once per row. Sizes are powers of two, so that a
-    handful of prepared statements serves every group.
-    """
-
-    def __init__(self, engine: Engine, table: Table, names: list[str]) -> None:
-        one = str(insert(table).compile(dialect=engine.dialect, column_keys=names))
-        self._head, _, self._row = one.partition(" VALUES ")
-        self._statements: dict[int, str] = {}
-
-    def __call__(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-        start = 0
-        while start < len(rows):
-            size = min(_LARGEST, 1 << ((len(rows) - start).bit_length() - 1))
-            values = tuple(chain.from_iterable(rows[start : start + size]))
-            execute(connection, self._statement(size), values)
-            start += size
-
-    def _statement(self, size: int) -> str:
-        known = self._statements.get(size)
-        if known is None:
-            known = self._statements[size] = f"{self._head} VALUES {', '.join([self._row] * size)}"
-        return known
+    return (*row, encode(d), d.experiment)
 
 
 class Appender:
@@ -132,6 +103,7 @@ class Appender:
         self._connection: Connection | None = None
         self._insert_decisions = Inserter(engine, tables.decisions, _DECISION)
         self._insert_outcomes = Inserter(engine, tables.outcomes, _OUTCOME)
+        self._tally = TallyWriter(engine)
 
     def write(self, items: Sequence[Item]) -> list[object]:
         """Makes a group durable; one answer per item: a result, or the error that refuses it alone.
@@ -177,9 +149,11 @@ class Appender:
         if told:
             for (i, _), answer in zip(told, self._settle(connection, [s for _, s in told]), strict=True):
                 answers[i] = answer
-        for item in items:
+        for i, item in enumerate(items):
             if isinstance(item, Snapshot):
                 _replace_snapshot(connection, item)
+            elif isinstance(item, Tallied):
+                answers[i] = self._tally.write(connection, item)
         return answers
 
     def _settle(self, connection: Connection, submissions: Sequence[Submission]) -> Iterator[object]:
@@ -218,10 +192,10 @@ def _ledger(connection: Connection, submissions: Sequence[Submission]) -> Ledger
     for ids in _chunks(set().union(*(s.decisions() for s in submissions))):
         padded = tuple(ids) + (ids[-1],) * ((1 << (len(ids) - 1).bit_length()) - len(ids))
         statement = _of_decisions(connection.dialect, len(padded))
-        for decision_id, factor, source, rater, value, seq in execute(connection, statement, padded):
+        for decision_id, factor, source, rater, who, value, seq in execute(connection, statement, padded):
             ledger.decisions.add(decision_id)
             if seq is not None:
-                ledger.standing[decision_id, factor, source, rater] = (value, seq)
+                ledger.standing[decision_id, factor, source, rater, who] = (value, seq)
     for keys in _chunks(set().union(*(s.keys for s in submissions))):
         for principal, key, digest, event_seq in connection.execute(_of_key, {"keys": keys}):
             ledger.keys[principal, key] = (digest, event_seq)

@@ -20,6 +20,8 @@ from banditroute.types import Decision, Occasion, Outcome, Receipt
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from banditroute.store.tallied import Tallied
+
 Texts = Mapping[str, Mapping[str, str]]
 """Texts to be kept beside decisions: by decision, then kind (`prompt`, `response`, …)."""
 
@@ -31,7 +33,8 @@ class Entry(Struct, frozen=True):
     """One part of a list: outcomes and texts, perhaps under an idempotency key of their own. `digest`
     tells its content from another one under the same key; by default it is made of the content.
 
-    `answers` are texts that are kept only of decisions that asked for them (`Decision.wants_response`).
+    `answers` are texts that are kept only of decisions that asked for them (`Decision.wants_response`) and
+    were made at the time `answers_since` or later.
     """
 
     outcomes: Sequence[Outcome]
@@ -39,6 +42,7 @@ class Entry(Struct, frozen=True):
     idempotency_key: str | None = None
     digest: str | None = None
     answers: Texts = {}
+    answers_since: float = 0.0
 
 
 class Answered(Struct, frozen=True):
@@ -54,7 +58,7 @@ class Answered(Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Record:
     """A decision with every outcome that was kept, in order of `seq`: also what has been revised
-    or taken back since. Of one (factor, source, rater) the last one stands."""
+    or taken back since. Of one (factor, source, rater, principal) the last one stands."""
 
     decision: Decision
     outcomes: tuple[Outcome, ...]
@@ -79,11 +83,12 @@ class Changes:
 @dataclass(frozen=True, slots=True)
 class Decided:
     """One page of decisions in the order in which they were stored, up to and including number `upto`.
-    `prompts` holds those that were kept, by decision."""
+    `prompts` holds those that were kept, by decision; `seqs` are the numbers of the decisions."""
 
     upto: int
     records: tuple[Record, ...]
     prompts: Mapping[str, str]
+    seqs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class Store(Protocol):
     """The event log. Safe to use from several threads; reading never waits for writing.
 
     Outcomes are numbered from 1 in the order in which they were stored, decisions apart. Of one
-    (decision, factor, source, rater) the highest number stands; the standing value told again is a
+    (decision, factor, source, rater, principal) the highest number stands; the standing value told again is a
     duplicate and is not stored, another one is a revision, None takes the fact back.
     """
 
@@ -113,6 +118,11 @@ class Store(Protocol):
     @property
     def controls(self) -> Controls:
         """What operators did and were told: events beside those of decisions."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for the next commit, about."""
         ...
 
     def append_decisions(
@@ -158,6 +168,10 @@ class Store(Protocol):
         """The texts kept for a decision, by kind; the last one of each kind."""
         ...
 
+    def asked(self, decision_ids: Sequence[str]) -> dict[str, Answered]:
+        """Those of some decisions that asked for their answer, whether it came or not."""
+        ...
+
     def answered(self, limit: int = 1_000) -> list[Answered]:
         """Decisions whose answer came since they were last taken over, oldest decision first."""
         ...
@@ -176,9 +190,14 @@ class Store(Protocol):
         the last one `upto` stays where it was."""
         ...
 
-    def decided(self, after: int, limit: int = 10_000) -> Decided:
+    def decided(self, after: int, limit: int = 10_000, *, prompts: bool = True) -> Decided:
         """The next `limit` decisions after number `after` (0 at first), each with all its outcomes; after
-        the last one `upto` stays where it was."""
+        the last one `upto` stays where it was. Prompts are read only where they are wanted."""
+        ...
+
+    def append_tallied(self, page: Tallied, *, patient: bool = False) -> Acknowledgement[bool]:
+        """Stores a page of the read model; False where another process has moved its cursor meanwhile. A
+        `patient` page waits for events to be committed with, for a moment."""
         ...
 
     def last_seq(self) -> int:

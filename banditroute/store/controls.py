@@ -2,7 +2,8 @@
 
 A `reset` says that a model is not what it was: outcomes of decisions made before it do not count for that
 model. An `alarm` is raised once and kept until its `delivered` says that the webhook took it; `acknowledge`
-says that somebody has seen it. A `probe` says how a model did on a golden set.
+says that somebody has seen it. A `probe` says how a model did on a golden set; `retention` for how long texts
+are kept from then on; `experiment` that one is started or stopped.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal, Protocol
 
-ControlKind = Literal["reset", "acknowledge", "alarm", "delivered", "probe"]
+ControlKind = Literal["reset", "acknowledge", "alarm", "delivered", "probe", "retention", "experiment"]
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One event. `subject` is what it is about: a model, an alarm's id, a guardrail's class. `body` is JSON
-    that its kind gives a meaning."""
+    """One event. `subject` is what it is about: a model, an alarm's id, a guardrail's class, an experiment.
+    `body` is JSON that its kind gives a meaning."""
 
     seq: int
     at: float

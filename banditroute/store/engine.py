@@ -40,7 +40,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def open_engine(url: str, base: Path | None) -> Engine:
     """An engine for a `sqlite:///file` address (relative to `base`), migrated to the newest tables."""
     path = _sqlite_file(url, base)
-    _check_place(path)
+    check_place(path)
     engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
@@ -110,7 +110,7 @@ def _sqlite_file(url: str, base: Path | None) -> Path:
     return (base or Path()).joinpath(file).absolute()
 
 
-def _check_place(path: Path) -> None:
+def check_place(path: Path) -> None:
     """What SQLite would only call "unable to open database file"."""
     if not path.parent.is_dir():
         raise StoreError(f"the folder {path.parent} of the event log does not exist: create it.")

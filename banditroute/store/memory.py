@@ -28,6 +28,8 @@ from banditroute.types import Decision, Occasion, Outcome, Receipt
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from banditroute.store.tallied import Tallied
+
 T = TypeVar("T")
 
 
@@ -57,6 +59,10 @@ class MemoryStore:
 
                 self._engine = memory_engine()
             return self._engine
+
+    @property
+    def waiting(self) -> int:
+        return 0
 
     def append_decisions(
         self, decisions: Sequence[Decision], *, texts: Texts | None = None
@@ -118,6 +124,12 @@ class MemoryStore:
             self._check_open()
             return dict(self._texts.get(decision_id, {}))
 
+    def asked(self, decision_ids: Sequence[str]) -> dict[str, Answered]:
+        with self._lock:
+            self._check_open()
+            wishes = self._ledger.asked
+            return {key: wishes[key] for key in decision_ids if key in wishes}
+
     def answered(self, limit: int = 1_000) -> list[Answered]:
         with self._lock:
             self._check_open()
@@ -147,13 +159,22 @@ class MemoryStore:
             records = (self._as_of(decision_id, upto) for decision_id in touched)
             return Changes(upto, tuple(_told(record) for record in records))
 
-    def decided(self, after: int, limit: int = 10_000) -> Decided:
+    def decided(self, after: int, limit: int = 10_000, *, prompts: bool = True) -> Decided:
         with self._lock:
             self._check_open()
             page = list(islice(self._decisions, after, after + limit))
             records = tuple(self._as_of(decision_id, self._ledger.seq) for decision_id in page)
-            prompts = {key: kinds["prompt"] for key in page if "prompt" in (kinds := self._texts[key])}
-            return Decided(after + len(page), records, prompts)
+            wanted = page if prompts else ()
+            texts = {key: kinds["prompt"] for key in wanted if "prompt" in (kinds := self._texts[key])}
+            seqs = tuple(range(after + 1, after + len(page) + 1))
+            return Decided(after + len(page), records, texts, seqs)
+
+    def append_tallied(self, page: Tallied, *, patient: bool = False) -> Acknowledgement[bool]:
+        from banditroute.store.tallied import TallyWriter
+
+        engine = self.engine
+        with engine.begin() as connection:
+            return settled(TallyWriter(engine).write(connection, page))
 
     def last_seq(self) -> int:
         with self._lock:
@@ -210,6 +231,7 @@ class MemoryStore:
 def _told(record: Record) -> Told:
     d = record.decision
     occasion = Occasion(
-        d.id, d.at, d.context, d.model, d.kind, d.attempt, d.propensity, d.candidates, d.parameters
-    )
+        d.id, d.at, d.context, d.model, d.kind, d.attempt, d.propensity, d.candidates, d.parameters,
+        d.principal,
+    )  # fmt: skip
     return Told(occasion, record.outcomes)

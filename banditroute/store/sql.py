@@ -28,6 +28,7 @@ from banditroute.store.controls import Controls
 from banditroute.store.engine import WRITES, failures
 from banditroute.store.ledger import submit
 from banditroute.store.sql_controls import SqlControls
+from banditroute.store.tallied import Tallied
 from banditroute.store.writer import CLOSED, GroupWriter
 from banditroute.types import Decision, Outcome, Receipt
 
@@ -98,6 +99,10 @@ class SqlStore:
     def controls(self) -> Controls:
         return self._controls
 
+    @property
+    def waiting(self) -> int:
+        return self._writer.waiting
+
     def append_decisions(
         self, decisions: Sequence[Decision], *, texts: Texts | None = None
     ) -> Acknowledgement[None]:
@@ -144,6 +149,10 @@ class SqlStore:
             rows = connection.execute(_texts_of_decision, {"id": decision_id})
             return {row.kind: row.body for row in rows}
 
+    def asked(self, decision_ids: Sequence[str]) -> dict[str, Answered]:
+        with self._reading() as connection:
+            return answered.asked_for(connection, decision_ids)
+
     def answered(self, limit: int = 1_000) -> list[Answered]:
         with self._reading() as connection:
             return answered.waiting(connection, limit)
@@ -174,7 +183,7 @@ class SqlStore:
         records = (Told(decode_occasion(bodies[key]), tuple(kept)) for key, kept in outcomes.items())
         return Changes(upto, tuple(records))
 
-    def decided(self, after: int, limit: int = 10_000) -> Decided:
+    def decided(self, after: int, limit: int = 10_000, *, prompts: bool = True) -> Decided:
         with self._reading() as connection:
             page = connection.execute(_decided_page, {"after": after, "limit": limit}).all()
             if not page:
@@ -183,9 +192,13 @@ class SqlStore:
             outcomes: dict[str, list[Outcome]] = {row.id: [] for row in page}
             for row in connection.execute(_decided_outcomes, span):
                 outcomes[row.decision_id].append(Outcome(*row))
-            prompts = {row.decision_id: row.body for row in connection.execute(_decided_prompts, span)}
+            kept = connection.execute(_decided_prompts, span).all() if prompts else ()
         records = tuple(Record(decode(row.body), tuple(outcomes[row.id])) for row in page)
-        return Decided(page[-1].seq, records, prompts)
+        texts = {row.decision_id: row.body for row in kept}
+        return Decided(page[-1].seq, records, texts, tuple(row.seq for row in page))
+
+    def append_tallied(self, page: Tallied, *, patient: bool = False) -> Acknowledgement[bool]:
+        return self._writer.put(page, patient=patient)
 
     def last_seq(self) -> int:
         with self._reading() as connection:

@@ -15,9 +15,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The migration these tables belong to."""
 
 metadata = MetaData()
@@ -39,6 +40,7 @@ decisions = Table(
     Column("unit", String),
     Column("session", String),
     Column("body", Text, nullable=False),
+    Column("experiment", String),
 )
 
 outcomes = Table(
@@ -144,4 +146,95 @@ controls = Table(
     Column("subject", String, nullable=False),
     Column("principal", String, nullable=False),
     Column("body", Text, nullable=False),
+)
+
+# The read model: a fold of the events above, which can be dropped and made anew at any time.
+
+results = Table(
+    "results",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=False),
+    Column("id", String, nullable=False, unique=True),
+    Column("at", Float, nullable=False),
+    Column("request_class", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("policy", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("experiment", String),
+    Column("variant", String),
+    Column("variant_share", Float, nullable=False),
+    Column("unit", String),
+    Column("principal", String, nullable=False),
+    Column("propensity", Float, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("expected_quality", Float),
+    Column("expected_usd", Float),
+    Column("expected_seconds", Float),
+    Column("quality", Float),
+    Column("quality_source", String),
+    Column("judged", Float),
+    Column("judged_by", String),
+    Column("usd", Float),
+    Column("seconds", Float),
+    Column("ttft_seconds", Float),
+    Column("input_tokens", Float),
+    Column("output_tokens", Float),
+    Column("error", Float),
+    Column("told", Integer, nullable=False),
+    Index("results_by_time", "at"),
+    Index("results_by_model", "model", "seq", "request_class", "experiment", "variant"),
+    Index("results_by_class", "request_class", "seq", "model", "experiment", "variant"),
+    Index(
+        "results_by_experiment", "experiment", "seq", "variant", "model", "request_class",
+        sqlite_where=text("experiment IS NOT NULL"), postgresql_where=text("experiment IS NOT NULL"),
+    ),
+    Index(
+        "results_by_variant", "variant", "seq", "experiment", "model", "request_class",
+        sqlite_where=text("variant IS NOT NULL"), postgresql_where=text("variant IS NOT NULL"),
+    ),
+    Index(
+        "results_by_unit", "unit", "seq",
+        sqlite_where=text("unit IS NOT NULL"), postgresql_where=text("unit IS NOT NULL"),
+    ),
+)  # fmt: skip
+
+SUMS = (
+    "requests", "told", "errors", "failed", "fallbacks", "scored", "quality", "billed", "usd", "listed",
+    "listed_input", "listed_output", "timed", "seconds", "sized", "input_tokens", "written", "output_tokens",
+)  # fmt: skip
+"""What `rollups` sums, as `store.rollups` explains."""
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("bucket", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", String, primary_key=True),
+    Column("request_class", String, primary_key=True),
+    Column("experiment", String, primary_key=True),
+    Column("variant", String, primary_key=True),
+    *(Column(name, Float, nullable=False) for name in SUMS),
+    sqlite_with_rowid=False,
+)
+
+latencies = Table(
+    "latencies",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("bucket", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", String, primary_key=True),
+    Column("bin", Integer, primary_key=True, autoincrement=False),
+    Column("requests", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("decided", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("newest", Float, nullable=False),
 )

@@ -1,11 +1,13 @@
 """The one thread that writes: adaptive group commit.
 
-Whatever is queued while one commit runs becomes the next group. Nothing waits for a timer: alone,
-an event is committed at once; under load, one commit is shared by many.
+Whatever is queued while one commit runs becomes the next group. No event waits for a timer: alone,
+it is committed at once; under load, one commit is shared by many. Only what is no event, and is patient,
+waits a moment for a group to join, one at a time, so that no event ever waits for a commit of its.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -21,6 +23,9 @@ CLOSED = "the event log is closed: open it again."
 MAX_GROUP = 1_024
 """More than that in one commit gains nothing and makes the first wait for the last."""
 
+PATIENCE = 0.05
+"""Seconds that a patient item waits for a group to join."""
+
 
 class GroupWriter(Generic[T]):
     """Hands groups of items to `write`, which makes them durable and gives one answer for each:
@@ -33,17 +38,27 @@ class GroupWriter(Generic[T]):
     def __init__(self, write: Callable[[Sequence[T]], Sequence[object]]) -> None:
         self._write = write
         self._queue: SimpleQueue[tuple[T, Acknowledgement[Any]] | None] = SimpleQueue()
+        self._patient: deque[tuple[T, Acknowledgement[Any]]] = deque()
         self._lock = Lock()
         self._closed = False
         self._thread = Thread(target=self._run, name="banditroute-store", daemon=True)
         self._thread.start()
 
-    def put(self, item: T) -> Acknowledgement[Any]:
-        """Queues an item; resolves after its commit."""
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a commit, about."""
+        return self._queue.qsize() + len(self._patient)
+
+    def put(self, item: T, *, patient: bool = False) -> Acknowledgement[Any]:
+        """Queues an item; resolves after its commit. A `patient` one takes part in the next group of others,
+        or is alone where there is none for a while."""
         with self._lock:
             if not self._closed:
                 acknowledgement: Acknowledgement[Any] = Acknowledgement()
-                self._queue.put((item, acknowledgement))
+                if patient:
+                    self._patient.append((item, acknowledgement))
+                else:
+                    self._queue.put((item, acknowledgement))
                 return acknowledgement
         return settled(StoreError(CLOSED))
 
@@ -56,12 +71,26 @@ class GroupWriter(Generic[T]):
         self._thread.join()
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
+        last = False
+        while not last:
+            try:
+                first = self._queue.get(timeout=PATIENCE)
+            except Empty:
+                if self._patient:
+                    self._commit([self._patient.popleft()])
+                continue
+            if first is None:
+                break
             group, last = self._gather(first)
-            answers = self._answers([item for item, _ in group])
-            resolve(zip((acknowledgement for _, acknowledgement in group), answers, strict=True))
-            if last:
-                return
+            if self._patient:
+                group.append(self._patient.popleft())
+            self._commit(group)
+        while self._patient:
+            self._commit([self._patient.popleft()])
+
+    def _commit(self, group: list[tuple[T, Acknowledgement[Any]]]) -> None:
+        answers = self._answers([item for item, _ in group])
+        resolve(zip((acknowledgement for _, acknowledgement in group), answers, strict=True))
 
     def _gather(
         self, first: tuple[T, Acknowledgement[Any]]

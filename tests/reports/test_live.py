@@ -16,13 +16,14 @@ from banditroute.config.settings import Settings
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.offline.logs.export import export_log
 from banditroute.offline.logs.reading import read_log
-from banditroute.reports import ledger
 from banditroute.reports.decisions import savings_of_log
 from banditroute.reports.findings import SavingsReport
-from banditroute.reports.ledger import Ledger
+from banditroute.reports.ledger import live_cells
 from banditroute.reports.live import LiveSavings
 from banditroute.reports.savings import Asked, NothingToBill
+from banditroute.routing.tally import step
 from banditroute.store import Store, open_store
+from banditroute.store.views import Views
 from banditroute.types import Candidate, Context, Decision, Outcome, Preferences
 from tests.reports.logs import DAY, SETTINGS, drawn
 
@@ -101,25 +102,32 @@ def test_the_event_log_and_its_export_give_the_same_figures(log: DecisionLog, st
     same(LiveSavings(SETTINGS, store).report(asked=ASKED), savings_of_log(log, SETTINGS, ASKED))
 
 
-def test_following_the_tail_gives_what_reading_at_once_gives(
-    log: DecisionLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def tally(store: Store) -> None:
+    while step(store, SETTINGS, 37):
+        pass
+
+
+def test_following_the_tail_gives_what_reading_at_once_gives(log: DecisionLog) -> None:
     """Decisions and outcomes that come little by little, read in small pages after each."""
-    monkeypatch.setattr(ledger, "PAGE", 37)
-    growing, tailed = open_store("memory://"), Ledger(SETTINGS)
+    growing, whole = open_store("memory://"), open_store("memory://")
     names = log.request_ids.tolist()
     for start in range(0, len(names), 90):
         part = range(start, min(start + 90, len(names)))
-        growing.append_decisions([decision(names[i], log, i) for i in part]).result()
-        tailed.follow(growing)
+        made = [decision(names[i], log, i) for i in part]
+        growing.append_decisions(made).result()
+        whole.append_decisions(made).result()
+        tally(growing)
         for i in part:
-            growing.append_outcomes([Outcome(names[i], "quality", 0.5), *outcomes(names[i], log, i)]).result()
-            growing.append_outcomes([Outcome(names[i // 2], "usd", float(i))]).result()
-        tailed.follow(growing)
-    whole = Ledger(SETTINGS)
-    whole.follow(growing)
-    assert np.allclose(tailed.cells().table(), whole.cells().table(), rtol=1e-12, atol=1e-9)
-    assert tailed.span() == whole.span()
+            told = [Outcome(names[i], "quality", 0.5), *outcomes(names[i], log, i)]
+            told.append(Outcome(names[i // 2], "usd", float(i)))
+            growing.append_outcomes(told).result()
+            whole.append_outcomes(told).result()
+        tally(growing)
+    tally(whole)
+    first, other = (live_cells(Views(store, SETTINGS), SETTINGS) for store in (growing, whole))
+    assert np.allclose(first.table(), other.table(), rtol=1e-12, atol=1e-9)
+    reports = [LiveSavings(SETTINGS, store).report(asked=ASKED) for store in (growing, whole)]
+    same(*reports)
 
 
 def test_retracted_facts_leave_the_bill(log: DecisionLog, store: Store) -> None:
@@ -166,6 +174,19 @@ def test_a_real_export_gives_the_same_figures(store: Store, log: DecisionLog, tm
 
 
 def test_models_that_left_the_configuration_stay_in_the_bill(store: Store) -> None:
-    fewer = Ledger(Settings(models=SETTINGS.models[:1], classes=SETTINGS.classes))
-    fewer.follow(store)
-    assert fewer.cells().models == ("small", "large")
+    fewer = Settings(models=SETTINGS.models[:1], classes=SETTINGS.classes)
+    tally(store)
+    assert live_cells(Views(store, fewer), fewer).models == ("small", "large")
+
+
+def test_a_price_that_came_later_bills_what_was_there_before(log: DecisionLog, store: Store) -> None:
+    """Prices are the configuration's: nothing of them is in the sums."""
+    free = replace(
+        SETTINGS,
+        models=tuple(
+            replace(own, usd_per_input_token=None, usd_per_output_token=None) for own in SETTINGS.models
+        ),
+    )
+    with pytest.raises(NothingToBill, match="Nothing is known"):
+        LiveSavings(free, store).report(asked=ASKED)
+    same(LiveSavings(SETTINGS, store).report(asked=ASKED), savings_of_log(log, SETTINGS, ASKED))

@@ -39,6 +39,21 @@ def test_what_queues_during_a_commit_shares_the_next_one() -> None:
     writer.close()
 
 
+def test_what_is_patient_joins_groups_one_at_a_time_and_goes_alone_where_there_are_none() -> None:
+    disk = Slow()
+    writer = GroupWriter(disk.write)
+    first = writer.put(0)
+    assert disk.started.wait(10)
+    patient = [writer.put(i, patient=True) for i in (7, 8, 9)]
+    second = writer.put(1)
+    disk.go.set()
+    assert [p.result(10) for p in (first, second, *patient)] == [0, 2, 14, 16, 18]
+    assert disk.groups == [[0], [1, 7], [8], [9]]
+    last = writer.put(5, patient=True)
+    writer.close()
+    assert last.result(10) == 10, "closing waits for nothing"
+
+
 def test_closing_writes_what_is_queued() -> None:
     disk = Slow()
     disk.go.set()
