@@ -149,6 +149,11 @@ class AsyncRouter:
         """Who tells people what changed."""
         return self._engine.alerts
 
+    @property
+    def refused_texts(self) -> Mapping[str, int]:
+        """How many texts this process did not store because they could not be redacted, by reason."""
+        return self._engine.keeper.redactor.refused
+
     def nudge(self) -> None:
         """Says that something was appended to the log by others."""
         self._engine.follower.nudge()
@@ -167,9 +172,9 @@ class AsyncRouter:
         """Chooses a model. Takes the fields of `POST /v1/route`; `dry_run=True` stores nothing."""
         return await self.decide(self.prepare(convert(fields, RouteFields)))
 
-    def prepare(self, fields: RouteFields) -> Draft:
-        """Reads a request, ready to be decided."""
-        return self._engine.prepare(fields)
+    def prepare(self, fields: RouteFields, principal: str = "") -> Draft:
+        """Reads a request, ready to be decided in the name of a principal."""
+        return self._engine.prepare(fields, principal)
 
     async def decide(self, draft: Draft) -> Decision:
         """The decision for a request that was read, once it is durable."""

@@ -1,5 +1,7 @@
-"""Acknowledgements: what people have seen to reaches the state by the times at which they did, whenever it is
-heard of, so a rebuild knows the same."""
+"""Acknowledgements: what people may say they have seen to, and how the state knows of it.
+
+It reaches the state by the times at which they did, whenever it is heard of, so a rebuild knows the same.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,17 @@ from dataclasses import replace
 
 from msgspec import structs
 
+from banditroute.config.feedback import EVERY
+from banditroute.config.settings import Settings
 from banditroute.core.state import State
+from banditroute.core.steering.guardrails import new_guards
+from banditroute.errors import RequestError
+from banditroute.routing.wording import quoted
 from banditroute.store.base import Store
+from banditroute.store.controls import Controls
+
+MOST_NAMES = 10
+"""How many classes a refusal names."""
 
 
 def seen_to(state: State, store: Store) -> State:
@@ -19,3 +30,25 @@ def seen_to(state: State, store: Store) -> State:
     events = store.controls.after(0, "acknowledge")
     now = guards.seen_to((event.subject, event.at) for event in events)
     return state if now is guards else replace(state, watch=structs.replace(state.watch, guards=now))
+
+
+def acknowledged(subject: str, settings: Settings, controls: Controls) -> tuple[str, dict[str, object]]:
+    """What an acknowledgement of `subject` is stored as, its subject and its body: a class with a guardrail
+    or `*` as it is, an alarm (by its id, or by `kind/subject/factor` the last one) by what it is about, which
+    for that of a guardrail is the class. Refuses everything else."""
+    guards = new_guards(settings)
+    classes = () if guards is None else tuple(guard.request_class for guard in guards.guards)
+    if subject in classes or (classes and subject == EVERY):
+        return subject, {}
+    for alarm in reversed(controls.after(0, "alarm")):
+        if subject in (alarm.subject, alarm.body["id"]):
+            about = alarm.body["subject"] if alarm.body["kind"] == "guardrail" else alarm.subject
+            return str(about), {"alarm": alarm.body["id"]}
+    guarded = ", ".join(f"`{name}`" for name in classes[:MOST_NAMES])
+    more = " and others" if len(classes) > MOST_NAMES else ""
+    ways = f"a class with a guardrail ({guarded}{more}; `{EVERY}` for all), or " if classes else ""
+    raise RequestError(
+        f"There is nothing {quoted(subject)} to acknowledge; name {ways}the id of an alarm as "
+        "`GET /v1/controls` lists them.",
+        param="subject",
+    )

@@ -1,32 +1,42 @@
 """Telling people: what the state has found out is raised as an alarm once, kept, logged, and sent.
 
 An alarm is an event in the store before anybody is told, and stays due until the webhook took it: it is
-told at least once, and its id tells a repetition from news. All of that happens in a thread of its own:
-folding and serving never wait for a receiver.
+told at least once, and its id tells a repetition from news. One that the receiver refuses keeps no other from
+being told, and is sent again by the next start. All of that happens in a thread of its own: folding and
+serving never wait for a receiver, and the end only for a few seconds.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from banditroute.config.feedback import AlertSettings
-from banditroute.errors import BanditrouteError, ConfigError
+from banditroute.errors import BanditrouteError, ConfigError, StoreError, Unreachable
 from banditroute.routing.alarms import Alarm, is_told, place
-from banditroute.store.controls import Controls
-from banditroute.upstream.webhook import post
+from banditroute.routing.bounded import Bounded
+from banditroute.store.controls import Control, Controls
+from banditroute.upstream.webhook import TIMEOUT, Refused, post
 
 LOOK_SECONDS = 1.0
 """How often the state is looked at."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds between attempts to tell the webhook, doubled after each failure."""
+
+MOST_TOLD = 5
+"""How many of the alarms that were left untold the log names at the end."""
+
+GRACE_SECONDS = 3.0
+"""What telling may take at the end."""
 
 OUTDATED = 7 * 86_400.0
 """Seconds after which an alarm that could not be told is no longer sent; it stays in the store."""
@@ -48,12 +58,15 @@ class Alerts:
     ) -> None:
         self._controls = controls
         self._url = settings.webhook
-        self._secret = _secret(settings, environ)
+        self._secret = webhook_secret(settings, environ)
         self._look = look
         self._first_pause = self._pause = first_pause
         self._resume = 0.0
         self._seen: frozenset[tuple[str, str, str, float]] = frozenset()
         self._closing = threading.Event()
+        self._deadline = math.inf
+        self._refused: set[str] = set()
+        self._bounded = Bounded("banditroute-webhook")
         self.raised = 0
         self.failures = 0
         self.failure: BanditrouteError | None = None
@@ -64,9 +77,15 @@ class Alerts:
         self._thread.start()
 
     def close(self) -> None:
-        """Looks once more, and ends."""
+        """Looks once more, tells what can be told within `GRACE_SECONDS`, and ends."""
+        self._deadline = time.monotonic() + GRACE_SECONDS
         self._closing.set()
-        self._thread.join()
+        self._thread.join(GRACE_SECONDS + LOOK_SECONDS)
+        if self._thread.is_alive():  # a call that was under way goes on; what it brings is noted all the same
+            try:
+                self._say_untold()
+            except StoreError as error:
+                _log.warning("It cannot be said which alarms were not told: %s", error)
 
     def look(self) -> None:
         """Raises what is new."""
@@ -85,33 +104,73 @@ class Alerts:
         )
         if event is not None:
             self.raised += 1
-            _log.warning("%s", alarm.message)
+            _log.warning("%s", alarm.message, extra={"kind": alarm.kind, "subject": alarm.subject})
+
+    def untold(self) -> list[Control]:
+        """The alarms that the webhook has not taken yet, in order; none without a webhook."""
+        if not self._url:
+            return []
+        told = {event.subject for event in self._controls.after(0, "delivered")}
+        known = (event for event in self._controls.after(0, "alarm") if _id(event) not in told)
+        return [event for event in known if time.time() - event.at <= OUTDATED]
 
     def tell(self) -> None:
-        """Sends what is due to the webhook, in order, until one is not taken; then a while nothing."""
+        """Sends what is due to the webhook, in order. What it does not take keeps nothing else waiting; where
+        it cannot be reached, the rest waits for a while."""
         if not self._url or time.monotonic() < self._resume:
             return
-        told = {event.subject for event in self._controls.after(0, "delivered")}
-        for event in self._controls.after(0, "alarm"):
-            event_id = str(event.body["id"])
-            if event_id in told or time.time() - event.at > OUTDATED:
+        failed: BanditrouteError | None = None
+        for event in self.untold():
+            if _id(event) in self._refused:
                 continue
-            body = msgspec.json.encode({**event.body, "at": event.at})
             try:
-                post(self._url, body, event=event_id, secret=self._secret, at=int(time.time()))
-            except BanditrouteError as error:
-                self._failed(error)
-                return
-            self._controls.append("delivered", event_id)
-        self._pause, self.failure = self._first_pause, None
+                self._post(event)
+            except Refused as error:
+                self.failures += 1
+                if error.final:
+                    self._refuse(event, error)
+                else:
+                    failed = error
+            except Unreachable as error:
+                self.failures += 1
+                failed = error
+                break
+            else:
+                self._controls.append("delivered", _id(event))
+        if failed is None:
+            self._pause, self.failure = self._first_pause, None
+        else:
+            self._wait(failed)
 
-    def _failed(self, error: BanditrouteError) -> None:
+    def _post(self, event: Control) -> None:
+        body = msgspec.json.encode({**event.body, "at": event.at})
+        seconds = min(TIMEOUT, self._deadline - time.monotonic())
+        send = partial(post, self._url, body, event=_id(event), secret=self._secret, at=int(time.time()))
+        try:
+            self._bounded(seconds, send)
+        except TimeoutError as error:
+            raise Unreachable(f"the webhook takes too long ({error})") from None
+
+    def _refuse(self, event: Control, error: Refused) -> None:
+        self._refused.add(_id(event))
+        said = event.body.get("message")
+        _log.warning("%s and is not told this before the next start: %s", _sentence(error), said)
+
+    def _wait(self, error: BanditrouteError) -> None:
         if self.failure is None:
             _log.warning("Alarms wait to be told, trying again: %s.", error)
         self.failure = error
-        self.failures += 1
         self._resume = time.monotonic() + self._pause
         self._pause = min(2.0 * self._pause, LONGEST_PAUSE)
+
+    def _say_untold(self) -> None:
+        if left := self.untold():
+            _log.warning(
+                "%d alarms were not told to the webhook; the next start on this event log tells them (one in "
+                "memory is gone by then): %s",
+                len(left),
+                " ".join(str(event.body.get("message")) for event in left[:MOST_TOLD]),
+            )
 
     def _run(self) -> None:
         ending = False
@@ -119,13 +178,24 @@ class Alerts:
             ending = self._closing.wait(min(LOOK_SECONDS, self._first_pause))
             try:
                 self.look()
-                if not ending:  # nobody waits for a receiver at the end; the next start tells what is due
-                    self.tell()
+                self.tell()
+                if ending:
+                    self._say_untold()
             except Exception:  # noqa: BLE001 (the store may be away; the next look raises what this one did not)
                 _log.exception("Alarms could not be raised; trying again.")
 
 
-def _secret(settings: AlertSettings, environ: Mapping[str, str]) -> bytes | None:
+def _sentence(error: Exception) -> str:
+    said = str(error)
+    return said[:1].upper() + said[1:]
+
+
+def _id(event: Control) -> str:
+    return str(event.body["id"])
+
+
+def webhook_secret(settings: AlertSettings, environ: Mapping[str, str] = os.environ) -> bytes | None:
+    """What signs calls of the webhook; None where nothing does. Raises ConfigError where it is not set."""
     if not settings.secret_env:
         return None
     secret = environ.get(settings.secret_env)

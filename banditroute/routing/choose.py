@@ -1,16 +1,19 @@
 """Choosing under the configured mode: who serves, who is only logged beside, which parameters go along.
 
+Experiments apply in mode `live` to requests that name neither policy nor model (`routing.experiments`).
+
 The mode is the operator's: `live` lets the learner serve, `shadow` lets the baseline serve and logs
 what the learner would have done, `canary:SHARE` gives the learner that share of the units, `off`
-leaves the baseline alone. A policy named by a request takes the learner's place, and the mode still
-holds.
+leaves the baseline alone. Guardrails bind the learner: under `shadow` they are in what is logged, and
+what the baseline serves under `shadow` or `off` they leave as it is. A policy named by a request takes
+the learner's place, and the mode still holds.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from msgspec import Struct, structs
@@ -21,6 +24,8 @@ from banditroute.core.decide import Request, State, decide
 from banditroute.core.eligibility import match_rule
 from banditroute.errors import ConfigError, NoEligibleModel, RequestError
 from banditroute.policies import get_policy
+from banditroute.policies.experiments import LiveExperiment
+from banditroute.routing.experiments import experiments_of
 from banditroute.types import Context, Decision
 
 CANARY = "canary"
@@ -31,6 +36,10 @@ _NAMES_A_FILE = re.compile(r"rules\s*:")
 a colon means nothing to those that read it."""
 
 _NONE: Mapping[str, object] = {}
+
+Route = str | LiveExperiment | None
+"""What decides for a request: the policy that it names, the experiment that it takes part in, or else what is
+configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +88,16 @@ class Chooser:
         self._any_params = any(self._class_params.values()) or any(rule.params for rule in settings.rules)
         self._policy = lru_cache(maxsize=256)(self._policy_for)
         self._policy(None)
+        self.experiments = experiments_of(settings)
 
     def decide(self, state: State, drafts: Sequence[Draft]) -> list[Decision | NoEligibleModel]:
         """A decision for each draft, or the refusal of those that no model may serve."""
         if len(drafts) == 1:
             return [self._decide_one(state, drafts[0])]
         answers: dict[int, Decision | NoEligibleModel] = {}
-        for policy, rows in self._by_policy(drafts).items():
+        for route, rows in self._by_route(drafts).items():
             try:
-                decided = self._decide(state, [drafts[row].request for row in rows], policy)
+                decided = self._decide(state, [drafts[row].request for row in rows], route)
             except NoEligibleModel:  # one of them; the others shall not suffer for it
                 answers.update((row, self._decide_one(state, drafts[row])) for row in rows)
             else:
@@ -98,15 +108,20 @@ class Chooser:
         """Refuses the name of a policy that cannot be had."""
         self._policy(policy)
 
-    def _by_policy(self, drafts: Sequence[Draft]) -> Mapping[str | None, list[int]]:
-        rows: dict[str | None, list[int]] = {}
+    def _by_route(self, drafts: Sequence[Draft]) -> Mapping[Route, list[int]]:
+        rows: dict[Route, list[int]] = {}
         for row, draft in enumerate(drafts):
-            rows.setdefault(draft.policy, []).append(row)
+            rows.setdefault(self._route(draft), []).append(row)
         return rows
+
+    def _route(self, draft: Draft) -> Route:
+        if self.experiments is None or draft.policy is not None:
+            return draft.policy
+        return self.experiments.of(draft.request)
 
     def _decide_one(self, state: State, draft: Draft) -> Decision | NoEligibleModel:
         try:
-            return self._decide(state, [draft.request], draft.policy)[0]
+            return self._decide(state, [draft.request], self._route(draft))[0]
         except NoEligibleModel as refusal:
             return refusal
 
@@ -118,14 +133,17 @@ class Chooser:
         index = match_rule(self._settings.rules, context)
         return params if index is None else {**params, **self._settings.rules[index].params}
 
-    def _decide(self, state: State, requests: list[Request], named: str | None) -> list[Decision]:
+    def _decide(self, state: State, requests: list[Request], route: Route) -> list[Decision]:
+        if self.experiments is not None and isinstance(route, LiveExperiment):
+            return self.experiments.decide(state, requests, route)
+        named = route if isinstance(route, str) else None
         learner = self._policy(named)
         if self.mode.name == "live":
             return decide(state, requests, learner, self._settings)
         if self.mode.name == "canary":
             decided = decide(state, requests, learner, self._settings)
             return [structs.replace(decision, policy=self._spoke(decision, named)) for decision in decided]
-        served = decide(state, requests, self._baseline, self._settings)
+        served = decide(_unguarded(state), requests, self._baseline, self._settings)
         if self.mode.name == "off":
             return served
         shadows = decide(state, requests, learner, self._settings)
@@ -161,6 +179,13 @@ class Chooser:
         return f"split:{{{CANARY}: {learner} {share}, baseline: {baseline} {1.0 - share}}}"
 
 
+def _unguarded(state: State) -> State:
+    """The state without its promises: where the baseline serves by the operator's word, none touches it."""
+    if state.watch.guards is None:
+        return state
+    return replace(state, watch=structs.replace(state.watch, guards=None))
+
+
 def _beside(shadow: Decision) -> dict[str, object]:
     """What the learner would have done, as it is logged beside the baseline's decision."""
     return {
@@ -171,4 +196,5 @@ def _beside(shadow: Decision) -> dict[str, object]:
         "utility": {candidate.model: candidate.utility for candidate in shadow.candidates},
         "sd": {candidate.model: candidate.sd for candidate in shadow.candidates},
         "parameters": dict(shadow.parameters),
+        "excluded": {exclusion.model: exclusion.reason for exclusion in shadow.excluded},
     }

@@ -125,15 +125,16 @@ class FeedbackFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retract: Retractions | None = None
 
 
-ControlWord = Literal["reset", "acknowledge"]
+ControlWord = Literal["reset", "acknowledge", "experiment"]
 LearnedFactor = Literal["quality", "output_tokens", "usd", "seconds", "ttft_seconds"]
 
 
 class ControlFields(Struct, frozen=True, forbid_unknown_fields=True):
     """`reset`: the outcomes of the model `subject`, of one `factor` or of all, count from now on only; those
     of decisions made before do not, whenever they come. `acknowledge`: the alarm or the guardrail's class
-    `subject` was seen to."""
+    `subject` was seen to. `experiment`: the one named `subject` is `running` from now on, or is not."""
 
     kind: ControlWord
     subject: Name
     factor: LearnedFactor | None = None
+    running: bool | None = None

@@ -20,11 +20,13 @@ from banditroute.core.feedback.fold import observations
 from banditroute.core.feedback.heard import first_heard
 from banditroute.core.feedback.resets import NO_RESETS, Resets, resets_of, without_history
 from banditroute.core.snapshot import dump_state, fingerprint, load_state
+from banditroute.core.steering.pacing import token_prices
 from banditroute.errors import StoreError
 from banditroute.routing.acknowledging import seen_to
 from banditroute.routing.probing import with_probes
 from banditroute.store.acknowledgement import Acknowledgement
 from banditroute.store.base import Changes, Snapshot, Store
+from banditroute.store.controls import Controls
 
 PAGE = 2_000
 """Outcomes folded at once."""
@@ -50,6 +52,7 @@ def fold(state: State, changes: Changes, settings: Settings, resets: Resets = NO
     news = observations(
         pairs, after_seq=state.seq, error_quality=counts_as,
         rater_correlation=settings.trust.rater_correlation,
+        prices=token_prices([model.id for model in state.models], state.frame.prices),
     )  # fmt: skip
     if resets.since:
         news = [own for own in news if resets.counts(own)]
@@ -67,12 +70,19 @@ def fold_up_to(
     resets: Resets = NO_RESETS,
 ) -> State:
     """Folds what the log holds up to event `last` and the state does not hold yet."""
-    state = with_probes(seen_to(state, store), store, settings)
+    state = _as_told(state, store, settings)
     while state.seq < last:
-        state = fold(state, store.changes(state.seq, min(PAGE, last - state.seq)), settings, resets)
+        changes = store.changes(state.seq, min(PAGE, last - state.seq))
+        state = fold(_as_told(state, store, settings), changes, settings, resets)
         if progress is not None:
             progress(state.seq, last)
     return state
+
+
+def _as_told(state: State, store: Store, settings: Settings) -> State:
+    """The state under what people have said until now. To be asked after a page was read and before it is
+    folded: whoever was decided for after an acknowledgement is in no earlier page than one read after it."""
+    return with_probes(seen_to(state, store), store, settings)
 
 
 def resets_in(store: Store, settings: Settings) -> Resets:
@@ -119,9 +129,19 @@ def save_state(store: Store, settings: Settings, state: State, resets: Resets = 
 
 
 class Follower:
-    """Holds the state and keeps it up to date."""
+    """Holds the state and keeps it up to date. `listen` is called as often, with the control events."""
 
-    def __init__(self, store: Store, settings: Settings, *, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        progress: Progress | None = None,
+        listen: Callable[[Controls], None] | None = None,
+    ) -> None:
+        self._listen = listen
+        if listen is not None:
+            listen(store.controls)
         self._store = store
         self._settings = settings
         self._folding = threading.Lock()
@@ -171,10 +191,16 @@ class Follower:
     def catch_up(self) -> State:
         """Folds what is new, now, in the calling thread."""
         with self._folding:
+            if self._listen is not None:
+                self._listen(self._store.controls)
             self._hear_resets()
-            self.state = with_probes(seen_to(self.state, self._store), self._store, self._settings)
-            while (changes := self._store.changes(self.state.seq, PAGE)).upto > self.state.seq:
-                self.state = fold(self.state, changes, self._settings, self._resets)
+            while True:
+                changes = self._store.changes(self.state.seq, PAGE)
+                known = _as_told(self.state, self._store, self._settings)
+                if changes.upto == known.seq:
+                    self.state = known
+                    break
+                self.state = fold(known, changes, self._settings, self._resets)
                 self._release()
             if self.state.seq - self._saved >= self._settings.store.snapshot_every:
                 self._save()

@@ -1,9 +1,9 @@
 """Which answers a judge is asked about, from the draw to the job.
 
 A decision that is sampled asks for its answer (`wants_response`); its prompt is kept, redacted, and its
-answer when it comes, and both are deleted after `[judge] retention_days`. The store notes in the same
-transaction that the answer is there, and whoever judges takes that over as a job (`enqueue`): nothing is
-lost in a crash, and the route and feedback calls wait for none of it.
+answer when it comes, and both are deleted after `[judge] retention_days` (`retention`). The store notes in
+the transaction that keeps the answer that it is there, and whoever judges takes that over as a job
+(`enqueue`): no answer is lost in a crash, and the route and feedback calls wait for none of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from banditroute.config.settings import Settings
+from banditroute.core.feedback.account import JudgingAccount
 from banditroute.core.steering.sampling import Sampling, rates
 from banditroute.errors import StoreError
 from banditroute.store.base import Store
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 10.0
 """How often the rates follow what judging costs."""
 
-TIDY_SECONDS = 3_600.0
-"""How often texts are deleted that have been kept for long enough."""
-
 MEMORY = 1_000
 """Decisions over which the mean gain is taken."""
 
@@ -36,7 +34,6 @@ LOOKAHEAD = 0.05
 """The share of the horizon that is planned for where the policy plans nothing, as under Thompson sampling."""
 
 _PAGE = 1_000
-_DAY = 86_400.0
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +51,6 @@ class Judging:
         self._decided = 0
         self._mean_gain = 0.0
         self._rates = (settings.judge.base_rate, settings.judge.value_rate)
-        self._tidied = -TIDY_SECONDS
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="banditroute-judging", daemon=True)
         self._thread.start()
@@ -83,13 +79,10 @@ class Judging:
             self._mean_gain += (gain - self._mean_gain) / min(self._decided, MEMORY)
 
     def refresh(self, at: float) -> None:
-        """Sets the rates to what the budget allows at a time, and deletes texts whose time is over."""
+        """Sets the rates to what the budget allows at a time."""
         from banditroute.store.demand import tally  # deferred: it needs the database's tools
 
         self._rates = rates(self._settings.judge, tally(self._store.engine, at), at)
-        if at - self._tidied >= TIDY_SECONDS and not self._settings.store.prompts:
-            forget_old_texts(self._store, at - self._settings.judge.retention_days * _DAY)
-            self._tidied = at
 
     def close(self) -> None:
         """Ends the thread; the store may be closed then."""
@@ -107,6 +100,27 @@ class Judging:
                     _log.warning("The sampling for judges goes on at its last rates: %s", error)
                 failing = True
             self._closing.wait(REFRESH_SECONDS)
+
+
+def judging_now(settings: Settings, store: Store, at: float) -> JudgingAccount | None:
+    """What judging takes at a time, by the jobs in the event log; None without a judge."""
+    if not settings.judge.model:
+        return None
+    from banditroute.store.demand import tally
+
+    taken = tally(store.engine, at)
+    base, value = rates(settings.judge, taken, at)
+    return JudgingAccount(
+        base_rate=base,
+        value_rate=value,
+        base_waiting=taken.base_waiting,
+        value_waiting=taken.value_waiting,
+        base_spent_usd=taken.base_spent,
+        value_spent_usd=taken.value_spent,
+        usd_per_day=settings.judge.usd_per_day,
+        usd_per_verdict=taken.usd,
+        judgeable_per_second=taken.demand,
+    )
 
 
 def own_models(settings: Settings) -> frozenset[str]:
@@ -137,14 +151,6 @@ def enqueue(store: Store, jobs: JobStore, instrument: str) -> int:
         )
         store.taken_over([one.decision_id for one in answered])
     return new
-
-
-def forget_old_texts(store: Store, before: float) -> int:
-    """Deletes the texts of all decisions made before a time, and says of how many."""
-    forgotten = 0
-    while (page := store.forget_texts(before, _PAGE)) > 0:
-        forgotten += page
-    return forgotten
 
 
 def _name(model: Model) -> str:

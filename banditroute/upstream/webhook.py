@@ -18,6 +18,19 @@ TIMEOUT = 10.0
 """Seconds that a receiver has to answer."""
 
 
+class Refused(Unreachable):
+    """The receiver answered, and did not take what it was sent. It is `final` where it would not the next
+    time either."""
+
+    def __init__(self, message: str, *, final: bool) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+BUSY = frozenset({408, 425, 429, 503})
+"""Statuses that say nothing about what was sent, and ask for patience."""
+
+
 class _Stay(HTTPRedirectHandler):
     """A receiver may not send what is signed for it elsewhere."""
 
@@ -35,7 +48,8 @@ def signature(body: bytes, secret: bytes, at: int) -> str:
 
 
 def post(url: str, body: bytes, *, event: str, secret: bytes | None, at: int) -> None:
-    """Sends a body once; returns when the receiver answered 2xx. Unreachable says why it did not.
+    """Sends a body once; returns when the receiver answered 2xx. Raises Unreachable where it cannot be
+    reached or is busy, Refused where it does not take this body.
 
     `event` is the id in `x-banditroute-id`: the same body may come again, and then has the same id.
     """
@@ -49,7 +63,10 @@ def post(url: str, body: bytes, *, event: str, secret: bytes | None, at: int) ->
             return
     except HTTPError as error:
         error.close()
-        raise Unreachable(f"the webhook answered {error.code} {error.reason}") from None
+        answered = f"the webhook answered {error.code} {error.reason}".rstrip()
+        if error.code in BUSY:
+            raise Unreachable(answered) from None
+        raise Refused(answered, final=error.code < 500) from None
     except (URLError, OSError, ValueError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise Unreachable(f"the webhook cannot be reached ({reason})") from None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 NUMBER = 1
+SEEN: list[str] = []
+RELEASE = threading.Event()
 
 
 def shout(text: str) -> str:
@@ -15,3 +19,14 @@ def fail(text: str) -> str:
 
 def nothing(text: str) -> object:
     return None
+
+
+def watch(text: str) -> str:
+    SEEN.append(text)
+    return text
+
+
+def hang(text: str) -> str:
+    SEEN.append(text)
+    RELEASE.wait(60.0)
+    return text

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from banditroute.errors import ConfigError, Unreachable
 from banditroute.routing.alarms import Alarm
 from banditroute.routing.alerts import Alerts
 from banditroute.store.controls import MemoryControls
-from banditroute.upstream.webhook import post
+from banditroute.upstream.webhook import TIMEOUT, post
 from tests.router.setting import SETTINGS
 
 SECRET = {"HOOK_SECRET": "s3cret"}
@@ -88,7 +89,7 @@ def test_an_alarm_is_signed_and_told_once() -> None:
 
 
 def test_what_fails_is_tried_again_with_the_same_id(caplog: pytest.LogCaptureFixture) -> None:
-    with receiver(500, 302, 404) as (url, sent):
+    with receiver(500, 503, 429) as (url, sent):
         told = alerts([alarm(time.time())], url)
         told.look()
         for _ in range(5):
@@ -97,8 +98,117 @@ def test_what_fails_is_tried_again_with_the_same_id(caplog: pytest.LogCaptureFix
         assert len({headers["x-banditroute-id"] for headers, _ in sent}) == 1
     assert told.failures == 3
     assert told.failure is None
+    assert not told.untold()
     waits = [record for record in caplog.records if "wait to be told" in record.message]
     assert len(waits) == 1, "one line for as long as it fails"
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 302])
+def test_what_is_refused_keeps_nothing_waiting_and_is_told_by_the_next_start(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, found = MemoryControls(), [alarm(time.time()), alarm(time.time(), "large")]
+    with receiver(status) as (url, sent):
+        told = alerts(found, url, log)
+        told.look()
+        for _ in range(3):
+            told.tell()
+        assert [json.loads(body)["subject"] for _, body in sent] == ["small", "large"]
+        assert (told.failures, told.failure) == (1, None)
+        (waits,) = told.untold()
+        assert waits.body["subject"] == "small"
+        refused = [record.getMessage() for record in caplog.records if str(status) in record.getMessage()]
+        assert len(refused) == 1
+        assert "The quality of small has changed." in refused[0]
+        after = alerts(found, url, log)
+        after.tell()
+        assert [json.loads(body)["subject"] for _, body in sent] == ["small", "large", "small"]
+        assert not after.untold()
+
+
+def test_an_alarm_that_breaks_the_receiver_holds_up_no_other() -> None:
+    with receiver(500, 200, 500, 200) as (url, sent):
+        told = alerts([alarm(time.time()), alarm(time.time(), "large")], url)
+        told.look()
+        told.tell()
+        assert [json.loads(body)["subject"] for _, body in sent] == ["small", "large"]
+        told.tell()
+        assert isinstance(told.failure, Unreachable)
+        told.tell()
+        assert (len(sent), told.failure, told.failures) == (4, None, 2)
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A webhook that takes calls and sends one letter now and then, without end."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.05)
+        ended = threading.Event()
+
+        def drip() -> None:
+            while not ended.is_set():
+                try:
+                    taken.append(listening.accept()[0])
+                except TimeoutError:
+                    for own in taken:
+                        own.send(b"H")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        finally:
+            ended.set()
+            thread.join()
+            for own in taken:
+                own.close()
+
+
+def test_the_end_waits_for_no_slow_receiver_and_says_what_was_not_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("banditroute.routing.alerts.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("banditroute.routing.alerts.LOOK_SECONDS", 0.05)
+    log = MemoryControls()
+    with silent() as url:
+        told = alerts([alarm(time.time())], url, log)
+        told.start()
+        deadline = time.monotonic() + 20.0
+        while not log.after(0, "alarm") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)  # it is being told by now
+        began = time.monotonic()
+        told.close()
+        assert time.monotonic() - began < TIMEOUT / 2
+    (left,) = [record.getMessage() for record in caplog.records if "not told" in record.getMessage()]
+    assert "The quality of small has changed." in left
+    assert len(log.after(0, "delivered")) == 0
+    with receiver() as (url, sent):
+        alerts([], url, log).tell()
+        assert len(sent) == 1
+
+
+def test_a_receiver_that_never_ends_its_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("banditroute.routing.alerts.TIMEOUT", 0.2)
+    with silent() as url:
+        told = alerts([alarm(time.time())], url)
+        told.look()
+        told.tell()
+        told.tell()
+        assert told.failures == 2
+        assert "takes too long" in str(told.failure)
+        assert "the last call has not ended yet" in str(told.failure), "no more than one is left behind"
+
+
+def test_what_is_found_at_the_end_is_told_at_the_end() -> None:
+    found: list[Alarm] = []
+    with receiver() as (url, sent):
+        told = alerts(found, url)
+        told.start()
+        found.append(alarm(time.time()))
+        told.close()
+        assert len(sent) == 1
 
 
 def test_pauses_grow_while_it_fails() -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 from sqlalchemy import insert
 
 from banditroute.config.feedback import JudgeSettings
 from banditroute.config.settings import Settings
 from banditroute.core.steering.sampling import LEAST
 from banditroute.router import Router
-from banditroute.routing.judging import Judging, enqueue, forget_old_texts, own_models
+from banditroute.routing.judging import Judging, enqueue, own_models
 from banditroute.store import Store, open_store, tables
 from banditroute.store.demand import tally
 from banditroute.store.jobs import JobStore
@@ -189,41 +187,6 @@ def test_its_own_are_all_deployments_and_namesakes_of_the_judge() -> None:
     assert own_models(judged_by(outside, replace(SETTINGS, models=(*MODELS[:2], models[3])))) == {
         "azure/large"
     }
-
-
-def aged(store: Store, decision_id: str, at: float) -> None:
-    """A decision of another time with texts."""
-    with Router(SETTINGS) as router:
-        made = router.route(request_class="code")
-    made = structs.replace(made, id=decision_id, at=at, wants_response=True, judge_propensity=0.5)
-    store.append_decisions([made], texts={decision_id: {"prompt": "p"}}).result(10)
-
-
-def test_old_texts_are_deleted_and_decisions_are_not(opened: Callable[[], Store]) -> None:
-    store = opened()
-    for i in range(25):
-        aged(store, f"d{i:02d}", 1_000.0 + i)
-    assert store.forget_texts(1_010.0, limit=4) == 4
-    assert forget_old_texts(store, 1_010.0) == 6
-    assert forget_old_texts(store, 1_010.0) == 0
-    assert [bool(store.texts(f"d{i:02d}")) for i in range(25)] == [i >= 10 for i in range(25)]
-    assert store.counts()["decisions"] == 25
-    store.close()
-
-
-@pytest.mark.parametrize("prompts", [False, True])
-def test_retention_runs_by_itself_unless_prompts_are_kept(prompts: bool, opened: Callable[[], Store]) -> None:
-    store = opened()
-    now = time.time()
-    aged(store, "old", now - 31 * 86_400.0)
-    aged(store, "new", now - 29 * 86_400.0)
-    kept = replace(SETTINGS, store=replace(SETTINGS.store, prompts=prompts))
-    judging = Judging(judged_by(replace(ALL, retention_days=30.0), kept), store)
-    judging.close()
-    judging.refresh(now)
-    assert bool(store.texts("old")) == prompts
-    assert store.texts("new") == {"prompt": "p"}
-    store.close()
 
 
 def job_row(n: int, reason: str, **more: object) -> dict[str, object]:

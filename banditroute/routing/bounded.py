@@ -1,0 +1,44 @@
+"""Waiting for what may never answer, a receiver or an operator's own code, no longer than is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Bounded:
+    """Makes calls in threads of their own, from one thread at a time.
+
+    A call that takes too long cannot be ended: it goes on by itself, and until it is over all further ones
+    fail at once, so that no more than one is ever left behind.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._left_behind: Thread | None = None
+
+    def __call__(self, seconds: float, call: Callable[[], T]) -> T:
+        """What the call gives or raises; TimeoutError where it takes longer than so many seconds."""
+        if self._left_behind is not None and self._left_behind.is_alive():
+            raise TimeoutError("the last call has not ended yet")
+        answer: Future[T] = Future()
+        thread = Thread(target=_answer, args=(answer, call), name=self._name, daemon=True)
+        thread.start()
+        try:
+            return answer.result(max(seconds, 0.0))
+        except TimeoutError:
+            if answer.done():  # the call's own
+                raise
+            self._left_behind = thread
+            raise TimeoutError(f"no answer within {seconds:.1f} s") from None
+
+
+def _answer(answer: Future[Any], call: Callable[[], object]) -> None:
+    try:
+        answer.set_result(call())
+    except Exception as error:  # noqa: BLE001 (raised again where it is waited for)
+        answer.set_exception(error)
