@@ -36,6 +36,7 @@ class Routed:
     request_class: str
     policy: str
     variant: str | None
+    experiment: str | None
     propensity: float
     state_seq: int
     fallbacks: tuple[str, ...]
@@ -125,6 +126,7 @@ def routed(reply: Json) -> Routed:
         reply["request_class"],
         reply["policy"],
         reply["variant"],
+        reply["experiment"],
         reply["propensity"],
         reply["state_seq"],
         tuple(reply["fallbacks"]),

@@ -7,6 +7,8 @@ from typing import Any
 
 from banditroute.config.address import MEMORY
 from banditroute.config.checks import Check, Refused, nearest, shown
+from banditroute.config.experiments import Experiment
+from banditroute.config.experiments_references import check_experiments
 from banditroute.config.feedback import (
     AlertSettings,
     AuthSettings,
@@ -21,7 +23,7 @@ from banditroute.config.judge_references import check_judge
 from banditroute.config.lines import Path
 from banditroute.config.problems import Problems
 from banditroute.config.references import check_policy, check_references
-from banditroute.config.schema import ENTRIES, LATER, MAX_MODELS, NAMED_BY, SECRETS, SECTIONS
+from banditroute.config.schema import ENTRIES, LATER, MAX_MODELS, NAMED_BY, NEEDS, SECRETS, SECTIONS
 from banditroute.config.settings import (
     SHIPPED_TABLE,
     ClassifySettings,
@@ -35,6 +37,7 @@ from banditroute.config.settings import (
     StoreSettings,
     Upstream,
 )
+from banditroute.config.telemetry import LoggingSettings, TelemetrySettings
 from banditroute.types import Model, Weights
 
 Values = dict[str, Any]
@@ -54,6 +57,7 @@ def build(data: Mapping[str, object], problems: Problems) -> Settings:
     classes = {i: RequestClass(**values) for i, values in entries["classes"].items()}
     rules = {i: Rule(**values) for i, values in entries["rules"].items()}
     guardrails = {i: Guardrail(**values) for i, values in entries["guardrails"].items()}
+    experiments = {i: Experiment(**values) for i, values in entries["experiments"].items()}
     settings = Settings(
         server=ServerSettings(**sections["server"]),
         store=StoreSettings(**sections["store"]),
@@ -66,18 +70,22 @@ def build(data: Mapping[str, object], problems: Problems) -> Settings:
         classes=tuple(classes.values()),
         rules=tuple(rules.values()),
         guardrails=tuple(guardrails.values()),
+        experiments=tuple(experiments.values()),
         judge=JudgeSettings(**sections["judge"]),
         auth=AuthSettings(**sections["auth"]),
         budget=BudgetSettings(**sections["budget"]),
         trust=TrustSettings(**sections["trust"]),
         alerts=AlertSettings(**{"changes": True, **sections["alerts"]}),
         trial=TrialSettings(**sections["trial"]),
+        telemetry=TelemetrySettings(**sections["telemetry"]),
+        logging=LoggingSettings(**sections["logging"]),
     )
     check_policy(settings.policy, problems)
     check_references(settings.classify, upstreams, models, classes, rules, problems)
     named = ({model.id for model in settings.models}, {cls.name for cls in settings.classes})
     check_judge(settings.judge, {upstream.name for upstream in settings.upstreams}, *named, problems)
     check_guardrails(guardrails, *named, problems)
+    check_experiments(experiments, named[1], problems)
     check_trial(settings.trial, settings.classify.tiers, problems)
     if settings.trial.require_probe and settings.store.url == MEMORY:
         problems.add(
@@ -122,10 +130,13 @@ def _entries(name: str, tables: object, problems: Problems) -> dict[int, Values]
         values = _values(label, (name, i), table, ENTRIES[name], problems)
         if name == "models":
             _check_price(label, (name, i), table, problems)
-        if key in values:
-            entries[i] = values
-        elif key not in table:
+        needed, written = NEEDS.get(name, (key, '"…"'))
+        if key not in table:
             problems.add((name, i), f'{label} has no {key}; add {key} = "…".')
+        elif needed not in table:
+            problems.add((name, i), f"{label} has no {needed}; add {needed} = {written}.")
+        elif key in values and needed in values:
+            entries[i] = values
     return entries
 
 

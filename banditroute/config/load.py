@@ -148,6 +148,11 @@ def _warnings(settings: Settings, env: Mapping[str, str]) -> list[str]:
             f"the folder {file.parent} of the event log does not exist, or is closed to this user; "
             "make it before serving."
         )
+    if settings.experiments and settings.policy.mode != "live":
+        warnings.append(
+            f"the mode is {settings.policy.mode}, so no experiment applies; they go on where they were once "
+            'mode in [policy] is "live".'
+        )
     warnings += [_unpriced(model) for model in settings.models if not is_priced(model)]
     warnings += [
         f"upstream {upstream.name}: the environment variable {upstream.api_key_env} is not set; "

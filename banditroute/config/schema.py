@@ -20,14 +20,16 @@ from banditroute.config.checks import (
     text,
     whole,
 )
+from banditroute.config.experiments_schema import EXPERIMENT
 from banditroute.config.feedback_schema import FEEDBACK_SECTIONS, GUARDRAIL
 from banditroute.config.settings import SHIPPED_TABLE
+from banditroute.config.telemetry import TELEMETRY_SECTIONS
 from banditroute.types import FACTORS, OTHER
 
 MAX_MODELS = 64
 MAX_CLASS_NAME = 200
 
-LATER = ("cache", "experiments")
+LATER = ("cache",)
 """Sections that a later version will read; refused rather than ignored."""
 
 SECRETS = ("api_key", "apikey", "key", "token", "secret", "password")
@@ -193,6 +195,7 @@ SECTIONS: dict[str, dict[str, Check]] = {
     },
     "features": {"numeric": _numeric, "embedding": whole(0, 4_096)},
     **FEEDBACK_SECTIONS,
+    **TELEMETRY_SECTIONS,
 }
 """`[section]` -> key -> check."""
 
@@ -240,6 +243,7 @@ ENTRIES: dict[str, dict[str, Check]] = {
         "params": _params,
     },
     "guardrails": GUARDRAIL,
+    "experiments": EXPERIMENT,
 }
 """`[[entries]]` -> key -> check."""
 
@@ -249,5 +253,9 @@ NAMED_BY = {
     "classes": "name",
     "rules": "reason",
     "guardrails": "request_class",
+    "experiments": "name",
 }
 """The key that every entry must have."""
+
+NEEDS = {"experiments": ("variants", "[{name = …, policy = …, share = …}, …]")}
+"""What entries of a kind must have besides, and how it is written."""

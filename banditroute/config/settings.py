@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from banditroute.config.experiments import Experiment
 from banditroute.config.feedback import (
     AlertSettings,
     AuthSettings,
@@ -16,6 +17,7 @@ from banditroute.config.feedback import (
     TrustSettings,
 )
 from banditroute.config.priors import Prior
+from banditroute.config.telemetry import LoggingSettings, TelemetrySettings
 from banditroute.types import Model, Weights
 
 
@@ -165,10 +167,13 @@ class Settings:
     classes: tuple[RequestClass, ...] = ()
     rules: tuple[Rule, ...] = ()
     guardrails: tuple[Guardrail, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
     judge: JudgeSettings = JudgeSettings()
     auth: AuthSettings = AuthSettings()
     budget: BudgetSettings = BudgetSettings()
     trust: TrustSettings = TrustSettings()
     alerts: AlertSettings = AlertSettings()
     trial: TrialSettings = TrialSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    logging: LoggingSettings = LoggingSettings()
     prior: Prior | None = None

@@ -9,12 +9,15 @@ hash, so that two experiments divide the same units independently.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
 from banditroute.config.settings import Settings
-from banditroute.core.base import Choice, Floats, Policy, Slate, Variants
+from banditroute.core.base import Choice, Floats, Ints, Policy, Slate, Variants
 from banditroute.errors import ConfigError
 from banditroute.policies.spec import braced, number
 from banditroute.policies.static import hash_to_unit
@@ -49,20 +52,27 @@ class Split:
         return any(variant.policy.learns for variant in self.variants)
 
     def choose(self, slate: Slate) -> Choice:
-        shares = np.array([variant.share for variant in self.variants])
         units = [context.unit or key for context, key in zip(slate.contexts, slate.ids, strict=True)]
-        points = [hash_to_unit(self.salt, unit) for unit in units]
-        assigned = np.searchsorted(shares.cumsum()[:-1], points, side="right")
+        return self.among(slate, self.assigned(units))
+
+    def assigned(self, units: Sequence[str]) -> Ints:
+        """The place of each unit's variant among the variants, `(n,)`."""
+        ends = list(accumulate(variant.share for variant in self.variants))[:-1]
+        return np.array([bisect_right(ends, hash_to_unit(self.salt, unit)) for unit in units], dtype=np.int64)
+
+    def among(self, slate: Slate, assigned: Ints) -> Choice:
+        """The choice for requests that are with the variants at the places `assigned` `(n,)`."""
         choices = [variant.policy.choose(slate) for variant in self.variants]
-        rows = np.arange(len(units))
-        pmfs = np.stack([choice.pmf for choice in choices])
-        pmf: Floats = pmfs[assigned, rows]
+        shares = np.array([variant.share for variant in self.variants])
+        learns = np.array([variant.policy.learns for variant in self.variants])
+        of = Variants(np.array([choice.pmf for choice in choices]), shares, learns, assigned)
+        places = assigned.tolist()
         return Choice(
-            pmf,
-            reasons=[_reason(choices[v], i) for i, v in enumerate(assigned)],
-            variants=[self.variants[v].name for v in assigned],
+            of.pmf,
+            reasons=[_reason(choices[place], row) for row, place in enumerate(places)],
+            variants=[self.variants[place].name for place in places],
             shares=shares[assigned],
-            marginal=np.tensordot(shares, pmfs, axes=1),
+            marginal=of.marginal,
             parameters={
                 f"{variant.name}.{key}": value
                 for variant, choice in zip(self.variants, choices, strict=True)
@@ -73,10 +83,8 @@ class Split:
                 for variant, choice in zip(self.variants, choices, strict=True)
                 for key, values in choice.row_parameters.items()
             },
-            draws=_draws(choices)[assigned, rows],
-            variants_of=Variants(
-                pmfs, shares, np.array([variant.policy.learns for variant in self.variants]), assigned
-            ),
+            draws=_draws(choices, places),
+            variants_of=of,
         )
 
 
@@ -84,10 +92,12 @@ def _reason(choice: Choice, row: int) -> str | None:
     return None if choice.reasons is None else choice.reasons[row]
 
 
-def _draws(choices: list[Choice]) -> Floats:
-    """The numbers each variant draws with, `(variants, n)`; NaN where it goes by the seed."""
-    seeded = np.full(len(choices[0].pmf), np.nan)
-    return np.stack([seeded if choice.draws is None else choice.draws for choice in choices])
+def _draws(choices: Sequence[Choice], places: Sequence[int]) -> Floats | None:
+    """The number that each request's variant draws with; NaN where it goes by the seed, None where all do."""
+    if all(choice.draws is None for choice in choices):
+        return None
+    given = [choices[place].draws for place in places]
+    return np.array([np.nan if own is None else own[row] for row, own in enumerate(given)])
 
 
 def build(argument: str, settings: Settings) -> Policy:
@@ -98,19 +108,29 @@ def build(argument: str, settings: Settings) -> Policy:
     total = sum(variant.share for variant in variants)
     if abs(total - 1.0) > 1e-9:
         raise ConfigError(f"the shares of '{argument}' sum to {total:g}; they must sum to 1")
-    lookaheads = {v.policy.lookahead for v in variants if v.policy.lookahead is not None}
+    return split_of(f"split:{argument}", salt.strip() or "split", variants)
+
+
+def split_of(name: str, salt: str, variants: tuple[Variant, ...]) -> Split:
+    """A split of variants whose shares sum to 1; they must agree on how far ahead they explore."""
+    lookaheads = {own.policy.lookahead for own in variants if own.policy.lookahead is not None}
     if len(lookaheads) > 1:
-        raise ConfigError(f"the variants of '{argument}' explore by different lookaheads; use one for all")
-    return Split(f"split:{argument}", salt.strip() or "split", variants, next(iter(lookaheads), None))
+        raise ConfigError(f"the variants of '{name}' explore by different lookaheads; use one for all")
+    return Split(name, salt, variants, next(iter(lookaheads), None))
 
 
-def _variant(name: str, value: str, settings: Settings) -> Variant:
+def variant_of(name: str, spec: str, share: float, settings: Settings) -> Variant:
+    """A variant by the name of its policy, which may be any but a split."""
     # Deferred: the registry imports this module.
     from banditroute.policies import get_policy
 
+    if spec.strip().startswith("split"):
+        raise ConfigError(f"the variant '{name}' is itself a split; write one split with all variants")
+    return Variant(name, get_policy(spec, settings), share)
+
+
+def _variant(name: str, value: str, settings: Settings) -> Variant:
     spec, _, share = value.rpartition(" ")
     if not spec:
         raise ConfigError(f"the variant '{name}' needs a policy and a share; write {USAGE}")
-    if spec.strip().startswith("split"):
-        raise ConfigError(f"the variant '{name}' is itself a split; write one split with all variants")
-    return Variant(name, get_policy(spec, settings), number(share, 0.0, 1.0, f"the share of '{name}'"))
+    return variant_of(name, spec, number(share, 0.0, 1.0, f"the share of '{name}'"), settings)

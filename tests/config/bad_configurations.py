@@ -48,7 +48,6 @@ BAD = {
     ),
     "features as text": ('[features]\nnumeric = "difficulty" # <-', 'a list of names like ["difficulty"]'),
     "a later section": ("[cache] # <-\nseconds = 3", "not supported by this version yet; remove"),
-    "experiments": ('[[experiments]] # <-\nname = "x"', "not supported by this version yet; remove"),
     "secret in the file": (
         '[[upstreams]]\nname = "openai"\napi_key = "sk-123" # <-',
         'api_key_env = "NAME"',

@@ -16,6 +16,7 @@ from banditroute.config.starter import starter_text, write_starter
 from banditroute.errors import ConfigError
 from banditroute.types import Weights
 from tests.config.bad_configurations import BAD, MODEL
+from tests.config.bad_experiments import BAD_EXPERIMENTS
 
 
 def _write(tmp_path: Path, text: str) -> Path:
@@ -28,9 +29,9 @@ def _settings(tmp_path: Path, text: str, **env: str) -> Settings:
     return load_settings(_write(tmp_path, text), env)
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", [*BAD, *BAD_EXPERIMENTS])
 def test_a_wrong_configuration_is_refused_with_its_line_and_the_way_out(name: str, tmp_path: Path) -> None:
-    text, way_out = BAD[name]
+    text, way_out = (BAD | BAD_EXPERIMENTS)[name]
     text = f"{text}\n{MODEL}" if "outside" in name else f"{MODEL}\n{text}"
     path = _write(tmp_path, text)
     marked = next(i for i, row in enumerate(text.splitlines(), 1) if row.endswith("# <-"))
@@ -92,7 +93,7 @@ def test_the_starter_is_right_as_written(tmp_path: Path) -> None:
 def test_what_the_starter_has_commented_out_is_right_too(tmp_path: Path) -> None:
     rows = starter_text().splitlines()
     rule = [row.removeprefix("# ") for row in rows[rows.index("# [[rules]]") :]]
-    for section in ("# [[guardrails]]", "# [trial]"):
+    for section in ("# [[guardrails]]", "# [[experiments]]", "# [trial]"):
         begins = rows.index(section)
         rule += [row.removeprefix("# ") for row in rows[begins : rows.index("", begins)]]
     first = rows.index("# [[upstreams]]")
@@ -102,6 +103,7 @@ def test_what_the_starter_has_commented_out_is_right_too(tmp_path: Path) -> None
     settings = _settings(tmp_path, "\n".join([text, *upstream, *rule]))
     assert settings.rules[0].tier == "premium"
     assert settings.guardrails[0].baseline == "gpt-4o"
+    assert settings.experiments[0].control == "control"
     assert settings.trial.tier_shares == {"budget": 0.6}
     assert settings.upstreams[1].api_key_env == "OPENAI_API_KEY"
     assert settings.policy.half_life_days == {"quality": 30.0, "seconds": 2.0}
