@@ -1,6 +1,6 @@
 """How much feedback a router needs, and from whom: the curves of docs/how-much-feedback.md.
 
-    python benchmarks/feedback_curves.py [--seeds 6] [--only people] [--out docs/img] [--jobs N]
+    .venv/bin/python benchmarks/feedback_curves.py [--seeds 6] [--only people] [--out docs/img] [--jobs N]
 
 Each study plays the simulated world under some feedback, on the same requests and luck for every point, and
 prints its figures: how many answers people score; how many a judge scores, a fair one or one who favours
@@ -27,7 +27,7 @@ from banditroute.config.feedback import TrustSettings
 from banditroute.core.base import Floats
 from banditroute.offline.history.fitting import fit_prior
 from banditroute.offline.replay.catalogue import contexts
-from banditroute.offline.simulation.plots import INK, LEARNERS, MUTED, STYLE, end_labels, save
+from banditroute.offline.simulation.plots import INK, LEARNERS, MODELS, MUTED, STYLE, end_labels, save
 from banditroute.offline.worlds.course import lay_out
 from banditroute.offline.worlds.live import play_live
 from banditroute.offline.worlds.play import believed_of, path_of, play_learner, start_state
@@ -138,14 +138,14 @@ def judge() -> Curves:
         return Case(Feedback(rate=rate), scored, live=True, trust=TrustSettings(judge_sd=judge_sd))
 
     return Curves(
-        "judge", "A judge with a taste of his own, or a fair one, scores a share of the answers",
+        "judge", "A judge who favours some models, or a fair one, scores a share of the answers",
         "answers that the judge scores", (0.0, *SHARES[1:]), ["0", *(f"{share:.0%}" for share in SHARES[1:])],
         {
-            "no people": lambda share: case(share, 0.0),
+            "no people, a partial judge": lambda share: case(share, 0.0),
             "no people, a fair judge": lambda share: case(share, 0.0, fair=True),
-            "no people, judge_sd = 0": lambda share: case(share, 0.0, judge_sd=0.0),
-            "no people, fair, judge_sd = 0": lambda share: case(share, 0.0, fair=True, judge_sd=0.0),
-            "people score 5%": lambda share: case(share, 0.05),
+            "partial, judge_sd = 0": lambda share: case(share, 0.0, judge_sd=0.0),
+            "fair, judge_sd = 0": lambda share: case(share, 0.0, fair=True, judge_sd=0.0),
+            "people score 5%, partial": lambda share: case(share, 0.05),
         },
         {"lost in the first 5,000": lost(0, 5_000), "from 3,000 to 5,000": lost(3_000, 5_000)},
     )  # fmt: skip
@@ -222,7 +222,7 @@ def show(study: Curves, found: dict[str, Floats]) -> None:
 def draw(study: Curves, found: dict[str, Floats], path: Path) -> None:
     """One panel per measure; bands are two standard errors to either side."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(3.9 * len(study.measures), 3.4))
+        figure = Figure(figsize=(5.0 * len(study.measures), 3.6))
         panels = figure.subplots(1, len(study.measures), squeeze=False)[0]
         for number, (axes, measure) in enumerate(zip(panels, study.measures, strict=True)):
             _panel(axes, study, {name: table[number] for name, table in found.items()})
@@ -235,7 +235,7 @@ def draw(study: Curves, found: dict[str, Floats], path: Path) -> None:
 def _panel(axes: Axes, study: Curves, lines: dict[str, Floats]) -> None:
     place = np.arange(len(study.values))
     labels = []
-    for (name, own), colour in zip(lines.items(), LEARNERS, strict=False):
+    for (name, own), colour in zip(lines.items(), (*LEARNERS, *MODELS), strict=False):
         mean, se = own.mean(axis=1), own.std(axis=1, ddof=1) / np.sqrt(own.shape[1])
         axes.fill_between(place, mean - 2 * se, mean + 2 * se, color=colour, alpha=0.15, linewidth=0)
         axes.plot(place, mean, color=colour, marker="o", markersize=3.5, linewidth=1.8)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from banditroute.commands.report import deliver
+from banditroute.commands.pages import deliver_page
 from banditroute.commands.results import Within, check_writable
 from banditroute.config import starter
 
@@ -86,7 +86,7 @@ def calculate(
     check_writable(json_path, out)
     traffic = _traffic(usage, requests, input_tokens, output_tokens, current, period)
     result = run(traffic, _candidates(traffic, models, config), min_quality)
-    deliver(result, json_path, out, calculator_page, printed)
+    deliver_page(result, json_path, out, calculator_page, printed)
 
 
 def _traffic(

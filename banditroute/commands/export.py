@@ -42,6 +42,7 @@ def export(config: Path | None, out: Path, prompts: bool, as_json: bool) -> None
     from banditroute.config.load import load_settings
     from banditroute.errors import ConfigError
     from banditroute.offline.logs.export import export_log
+    from banditroute.offline.logs.files import counted
     from banditroute.routing.engine import opened_store
 
     settings = load_settings(config)
@@ -62,4 +63,6 @@ def export(config: Path | None, out: Path, prompts: bool, as_json: bool) -> None
         return
     for note in done.notes:
         click.echo(note, err=True)
-    click.echo(f"{done.path}: {done.rows:,} rows, {done.drawn:,} of them drawn with a known propensity.")
+    click.echo(
+        f"{done.path}: {counted(done.rows, 'row')}, {done.drawn:,} of them drawn with a known propensity."
+    )

@@ -48,7 +48,8 @@ def fit(
 
     LOG holds one row per request and model, or per request: full information, logged decisions, or what
     was merely observed. For how many outcomes it may count, later parts of LOG decide, which earlier
-    parts are made to predict.
+    parts are made to predict. A judge's scores (source judge) are measurements, not outcomes: they count as
+    far as people who scored the same answers bear them out, and little where nobody did.
     """
     from dataclasses import replace
 
@@ -56,7 +57,7 @@ def fit(
     from banditroute.config.priorfile import write_prior
     from banditroute.config.settings import Settings
     from banditroute.offline.history.findings import describe
-    from banditroute.offline.history.fitting import fit_prior
+    from banditroute.offline.history.fitting import fit_prior, judges_in
     from banditroute.offline.logs.reading import read_log
     from banditroute.offline.options import parse_pairs, parse_weights
 
@@ -74,7 +75,7 @@ def fit(
             progress=progress,
         )
     prior = fit_prior(read, settings=settings, source=log.name)
-    fitted = describe(prior, settings)
+    fitted = describe(prior, settings, judges_in(read, settings))
     write_prior(prior, out)
     text = json.dumps({**fitted.to_dict(), "notes": list(read.notes)}, indent=2, allow_nan=False)
     if json_path == "-":
@@ -83,6 +84,6 @@ def fit(
     if json_path is not None:
         write(Path(json_path), text + "\n")
     show(*fitted.tables())
-    for note in read.notes:
+    for note in (*(judge.sentence() for judge in fitted.judges), *read.notes):
         click.echo(note)
     click.echo(f"Wrote {out}; start from it with `banditroute serve --prior {out}`.")

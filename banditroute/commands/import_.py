@@ -38,6 +38,7 @@ Example:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def import_(form: str, path: Path, out: Path, quality: str | None, skip_bad: bool, as_json: bool) -> None:
     """Converts PATH, a log of a known FORMAT, to a log that simulate, evaluate and fit read."""
+    from banditroute.offline.logs.files import counted
     from banditroute.offline.logs.importers.convert import import_log
 
     with reading() as progress:
@@ -49,7 +50,8 @@ def import_(form: str, path: Path, out: Path, quality: str | None, skip_bad: boo
     for note in done.notes:
         click.echo(note, err=True)
     click.echo(
-        f"{done.path}: {done.rows:,} rows, {done.requests:,} requests, {done.models} models; "
+        f"{done.path}: {counted(done.rows, 'row')}, {counted(done.requests, 'request')}, "
+        f"{counted(done.models, 'model')}; "
         f"{ANSWERS[done.kind]}"
     )
 

@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from banditroute.config.settings import Settings
+    from banditroute.judge.watched import Watch
     from banditroute.judge.worker import Tally
     from banditroute.store import Store
 
@@ -52,6 +53,9 @@ def judge(config: Path | None, once: bool, workers: int, as_json: bool) -> None:
     """
     from banditroute.config.load import load_settings
     from banditroute.errors import ConfigError
+    from banditroute.judge.watched import nobody
+    from banditroute.service.logs import start_log
+    from banditroute.service.tracing import open_telemetry
     from banditroute.store import open_store
 
     settings = load_settings(config)
@@ -60,15 +64,23 @@ def judge(config: Path | None, once: bool, workers: int, as_json: bool) -> None:
             "[store] url is memory://, which no other process can read; name a file, or leave the judging "
             "to the service with worker = true in [judge]."
         )
+    telemetry = open_telemetry(settings)
+    watch = nobody if telemetry is None else telemetry.judged
+    log = start_log(settings.logging)
     store = open_store(settings.store.url)
     try:
-        report = asyncio.run(_work(settings, store, once, workers))
+        report = asyncio.run(_work(settings, store, once, workers, watch))
     finally:
         store.close()
+        if telemetry is not None:
+            telemetry.close()
+        log.close()
     click.echo(json.dumps(report) if as_json else _sentence(report))
 
 
-async def _work(settings: Settings, store: Store, once: bool, workers: int) -> dict[str, object]:
+async def _work(
+    settings: Settings, store: Store, once: bool, workers: int, watch: Watch
+) -> dict[str, object]:
     from banditroute.judge.instrument import configured_instrument
     from banditroute.judge.run import work
     from banditroute.store.jobs import JobStore
@@ -83,7 +95,7 @@ async def _work(settings: Settings, store: Store, once: bool, workers: int) -> d
         click.echo(f"{name} judges; {jobs.counts(name)['pending']:,} jobs wait.", err=True)
         telling.append(asyncio.create_task(_tell(tally)))
 
-    tally = await work(settings, store, stop, hands=workers, once=once, started=started)
+    tally = await work(settings, store, stop, hands=workers, once=once, started=started, watch=watch)
     telling[0].cancel()
     elsewhere = jobs.counts()["pending"] - jobs.counts(name)["pending"]
     return {

@@ -40,7 +40,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """What the judge gives a model's answers too much on average, in quality points: as calibrated from the
+    """What the judge gives a model's answers too much on average, in quality (0 to 1): as calibrated from the
     `pairs` that people scored too, with its 95% interval, and in truth."""
 
     model: str
@@ -54,7 +54,7 @@ class Excess:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What became of judging: `verdicts` (of which people scored `pairs` too) at `usd` in all; `waiting` are
-    answers that were still to be judged. A point of quality is worth `slope` points to the judge, in truth
+    answers that were still to be judged. A difference in quality counts `slope` times to the judge, in truth
     `true_slope`. `answers` says who answers, as `/v1/state` has it; None before anything is known."""
 
     instrument: str
@@ -89,7 +89,7 @@ class Judged:
         said = [
             f"{self.instrument} judged {self.verdicts:,} answers for {self.usd:.3f} USD{waiting}; people "
             f"scored {self.pairs:.0f} of them too, and by these its scores are corrected.",
-            f"A point of quality is worth {self.slope:.2f} ± {1.96 * self.slope_sd:.2f} points to it (in "
+            f"A difference in quality counts {self.slope:.2f} ± {1.96 * self.slope_sd:.2f} times to it (in "
             f"truth {self.true_slope:.2f}).",
         ]
         if self.answers is None:
@@ -99,7 +99,7 @@ class Judged:
             *said,
             f"People scored {known['rate']:.0%} of {known['scored'] + known['silent']:.0f} judged answers. "
             f"The log odds of a score rise by {known['log_odds']:+.1f} ± {1.96 * known['log_odds_sd']:.1f} "
-            f"per point of quality (in truth 0); this moves means by at most {known['moved']:.3f}.",
+            f"from quality 0 to 1 (in truth 0); this moves means by at most {known['moved']:.3f}.",
         ]
 
 

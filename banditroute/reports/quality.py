@@ -10,6 +10,7 @@ report takes who scores to have nothing to do with quality, and says so.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ from banditroute.errors import LogError
 from banditroute.reports.quality_answers import Heard, heard
 from banditroute.reports.quality_findings import JudgeScores, QualityReport
 from banditroute.reports.quality_means import case_of, count
-from banditroute.reports.quality_words import notes, verdict
+from banditroute.reports.quality_words import judging_note, notes, verdict
+from banditroute.routing.judging import judging_now
 from banditroute.store import Store
 
 
@@ -65,7 +67,11 @@ def quality_of_store(
             "asked for at random.",
             "asked",
         )
-    return quality_report(found, by_class=asked.by_class, judge=asked.judge)
+    report = quality_report(found, by_class=asked.by_class, judge=asked.judge)
+    now = judging_now(settings, store, time.time())
+    if now is None:
+        return report
+    return structs.replace(report, judging=now, notes=(*report.notes, judging_note(now)))
 
 
 def quality_report(found: Heard, *, by_class: bool = False, judge: str | None = None) -> QualityReport:

@@ -11,6 +11,7 @@ import numpy as np
 from banditroute.config.settings import Settings
 from banditroute.core.base import Bools, Floats, Ints
 from banditroute.core.feedback.fold import standing
+from banditroute.core.feedback.instruments import instrument_of
 from banditroute.errors import LogError
 from banditroute.reports.decisions import class_places
 from banditroute.store import Store
@@ -118,7 +119,7 @@ class _Rows:
         self._first, self._last = min(self._first, decision.at), max(self._last, decision.at)
         people = [o for o in scores if o.source == "user"]
         asked = [o for o in people if o.rater in self._asked or o.principal in self._asked]
-        for name, score in ((o.rater or "judge", o.value) for o in scores if o.source == "judge"):
+        for name, score in ((instrument_of(o), o.value) for o in scores if o.source == "judge"):
             rows, values = self.judges.setdefault(name, ([], []))
             rows.append(len(self.model))
             values.append(_number(score))

@@ -5,12 +5,14 @@ Quality is in [0, 1], times are seconds since the epoch, intervals are of 95%. N
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import Struct
+
+from banditroute.core.feedback.account import JudgingAccount
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,9 +66,10 @@ class JudgeScores(Struct, frozen=True):
 class WhoAnswers(Struct, frozen=True, kw_only=True):
     """Whether people score good and bad answers alike.
 
-    `gamma` ± `gamma_sd` are the log odds of a score per point of quality, as this report solves for them,
-    `router_gamma` as the router does (shrunken to 0); None where the audit does not tell. `strength` is the
-    F statistic of the judge's scores on people's. `scored` and `silent` are the audited answers behind it.
+    `gamma` ± `gamma_sd` are the log odds of a score at quality 1 over those at quality 0, as this report
+    solves for them, `router_gamma` as the router does (shrunken to 0); None where the audit does not tell.
+    `strength` is the F statistic of the judge's scores on people's. `scored` and `silent` are the audited
+    answers behind it.
     """
 
     gamma: float | None
@@ -80,7 +83,8 @@ class WhoAnswers(Struct, frozen=True, kw_only=True):
 
 class QualityReport(Struct, frozen=True, kw_only=True):
     """The whole report; renders itself in a notebook. `failed` calls that nobody scored are not among the
-    `answers`. `judge` names the one that is used, of `judges`."""
+    `answers`. `judge` names the one that is used, of `judges`; `judging` is what judging takes at the moment,
+    where the report was made of a log whose configuration has a judge."""
 
     verdict: str
     basis: Basis | None
@@ -96,17 +100,19 @@ class QualityReport(Struct, frozen=True, kw_only=True):
     models: Sequence[ModelQuality]
     classes: Sequence[ModelQuality]
     notes: Sequence[str]
+    judging: JudgingAccount | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, as `--json` writes it."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Every model by people, by the judge and by both; saved where `path` says."""
+    def plot(self, path: str | Path | None = None, truth: Mapping[str, float] | None = None) -> Figure:
+        """Every model by people, by the judge and by both, with the `truth` of its mean where it is known;
+        saved where `path` says."""
         from banditroute.reports.quality_plot import draw
 
-        return draw(self, path)
+        return draw(self, path, truth)
 
     def table(self) -> RenderableType:
         """The report for a terminal."""

@@ -12,6 +12,7 @@ from banditroute.core.feedback.prediction import powered_means
 from banditroute.core.feedback.response import Response, bounds, response
 from banditroute.reports.quality_answers import Heard
 from banditroute.reports.quality_findings import Basis, MeanQuality, ModelQuality, WhoAnswers
+from banditroute.reports.quality_unlike import reaching
 from banditroute.reports.quality_volunteers import Answers, Mended, mended_means
 
 ODDS = (1.5, 2.0)
@@ -89,14 +90,15 @@ class Case:
         audit = self.audited & ~np.isnan(self.score)
         if count(self.found.asked[audit]) > 1:
             found = powered_means(domain[audit], self.score[audit], self.found.asked[audit], domains)
-            made = [
-                _estimate(*one) for one in zip(found.mean, found.low, found.high, found.labelled, strict=True)
-            ]
+            asked = np.where(audit, self.found.asked, np.nan)
+            limits = reaching(found.mean, found.low, found.high, domain, asked)
+            made = [_estimate(*one) for one in zip(found.mean, *limits, found.labelled, strict=True)]
             return made, "asked", mended
         if mended is None:
             return nothing, None, None
         labels = np.bincount(domain[~np.isnan(volunteers)], minlength=domains)
-        made = [_estimate(*one) for one in zip(mended.mean, mended.low, mended.high, labels, strict=True)]
+        limits = reaching(mended.mean, mended.low, mended.high, domain, volunteers)
+        made = [_estimate(*one) for one in zip(mended.mean, *limits, labels, strict=True)]
         return made, "modelled" if mended.identified else "assumed", mended
 
     def _by_judge(self, domain: Ints, domains: int) -> list[MeanQuality | None]:
@@ -163,7 +165,8 @@ def _plain(
 ) -> list[MeanQuality | None]:
     """Means of what was said in every domain, each score over its probability where that is known."""
     found = powered_means(domain, np.zeros(len(domain)), said, domains, probability=probability)
-    return [_estimate(*one) for one in zip(found.mean, found.low, found.high, found.labelled, strict=True)]
+    limits = reaching(found.mean, found.low, found.high, domain, said, probability=probability)
+    return [_estimate(*one) for one in zip(found.mean, *limits, found.labelled, strict=True)]
 
 
 def _averages(domain: Ints, domains: int, values: Floats) -> Floats:

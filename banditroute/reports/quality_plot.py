@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,11 @@ MARKS = ("o", "s", "D")
 _APART = 0.24
 
 
-def draw(report: QualityReport, path: str | Path | None = None) -> Figure:
-    """The figure of a report; saved where `path` says (PNG, SVG, PDF by its extension)."""
+def draw(
+    report: QualityReport, path: str | Path | None = None, truth: Mapping[str, float] | None = None
+) -> Figure:
+    """The figure of a report, with the true means of some models where they are known; saved where `path`
+    says (PNG, SVG, PDF by its extension)."""
     try:
         import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -33,7 +37,7 @@ def draw(report: QualityReport, path: str | Path | None = None) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 1.9 + 0.62 * len(report.models)))
         FigureCanvasAgg(figure)
-        _dots(figure.subplots(), report)
+        _dots(figure.subplots(), report, truth or {})
         headline = f"Mean quality of {report.answers:,} answers, by {by_whom(report)}"
         figure.suptitle(headline, x=0.01, ha="left", fontsize=11, fontweight="bold")
         if path is not None:
@@ -41,7 +45,7 @@ def draw(report: QualityReport, path: str | Path | None = None) -> Figure:
     return figure
 
 
-def _dots(axes: Axes, report: QualityReport) -> None:
+def _dots(axes: Axes, report: QualityReport, truth: Mapping[str, float]) -> None:
     """A group per model, its estimates one under another."""
     for place, row in enumerate(report.models):
         for i, one in enumerate(estimates(row)):
@@ -50,8 +54,13 @@ def _dots(axes: Axes, report: QualityReport) -> None:
     for i, (_, name) in enumerate(KINDS):
         if any(estimates(row)[i] is not None for row in report.models):
             axes.plot([], [], MARKS[i], color=COLOURS[i], label=name)
+    known = [(place, truth[row.model]) for place, row in enumerate(report.models) if row.model in truth]
+    for place, value in known:
+        axes.plot([value, value], [place - 0.4, place + 0.4], color=INK, linewidth=1.2, zorder=3)
+    if known:
+        axes.plot([], [], color=INK, linewidth=1.2, label="truth")
     axes.legend(
-        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(KINDS), frameon=False, borderaxespad=0.0
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(KINDS) + 1, frameon=False, borderaxespad=0.0
     )
     axes.set_yticks(range(len(report.models)), [row.model for row in report.models], color=INK)
     axes.tick_params(axis="y", length=0)

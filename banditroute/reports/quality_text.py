@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from banditroute.reports.quality_findings import MeanQuality, ModelQuality, QualityReport
-from banditroute.reports.quality_words import figure, signed
+from banditroute.reports.quality_words import BLANK, figure, signed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -41,14 +41,15 @@ def cells(row: ModelQuality) -> list[str]:
 
 
 def tables(report: QualityReport) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Title, heads and rows of every table; columns that nobody fills are left out."""
+    """Title, heads and rows of every table; columns that nobody fills are left out, and a cell
+    that only others fill has a mark, which the notes explain."""
     found = []
     for title, rows in (("By model", report.models), ("By class", report.classes)):
         if rows:
             told = [cells(row) for row in rows]
             kept = [i for i in range(len(COLUMNS)) if any(line[i] for line in told)]
             heads = [COLUMNS[i].rstrip() for i in kept]
-            found.append((title, heads, [[line[i] for i in kept] for line in told]))
+            found.append((title, heads, [[line[i] or BLANK for i in kept] for line in told]))
     return found
 
 

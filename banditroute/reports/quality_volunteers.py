@@ -33,7 +33,7 @@ FEW = 10
 """Scores below which a cell has no tilt of its own: a model's small cells are taken together."""
 
 STEEPEST = 15.0
-"""Log odds per point of quality beyond which nothing is believed to depend on quality."""
+"""Log odds from quality 0 to 1 beyond which nothing is believed to depend on quality."""
 
 STRENGTH = 20.0
 """F statistic of the judge's scores on people's below which they are taken to identify nothing. 10 is

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+from banditroute.core.feedback.account import JudgingAccount
 from banditroute.reports.quality_findings import MeanQuality, ModelQuality, QualityReport
 
 _TENTH = 0.1
+ALIKE = math.log(1.5)
+"""Log odds of a score from quality 0 to 1 within which good and bad answers are scored about alike."""
+
 _NOTHING = 5e-4  # what is not seen in three digits
 
 
@@ -35,6 +39,10 @@ def figure(value: MeanQuality | None) -> str:
         return ""
     told = f"{value.mean:.3f}"
     return told if value.low is None or value.high is None else f"{told} ({value.low:.3f}–{value.high:.3f})"
+
+
+BLANK = "–"
+"""What stands in a cell that cannot be filled, in a column that others fill."""
 
 
 def _best(report: QualityReport) -> str:
@@ -66,15 +74,16 @@ def _who(report: QualityReport) -> str:
     if who is None or who.gamma is None or who.gamma_sd is None:
         return ""
     moves = [abs(row.moved) for row in report.models if row.moved is not None]
-    clear = abs(who.gamma) > 1.96 * who.gamma_sd
-    if not clear:
-        return "People score good and bad answers about alike, as far as the audit can tell."
+    most = max(moves, default=0.0) if report.basis == "modelled" else 0.0
+    if abs(who.gamma) + 1.96 * who.gamma_sd < ALIKE:
+        return "People score good and bad answers about alike, as the audit shows."
+    if abs(who.gamma) <= 1.96 * who.gamma_sd:
+        moved = f"; its best guess moves their means by up to {most:.3f}, which may be chance" if most else ""
+        return f"The audit is too small to tell whether people score good and bad answers alike{moved}."
     odds = math.exp(_TENTH * abs(who.gamma))
     which = "better" if who.gamma > 0 else "worse"
     told = f"People are likelier to score an answer the {which} it is ({odds:.2f} times the odds per tenth)"
-    if not moves or report.basis != "modelled":
-        return f"{told}."
-    return f"{told}: taking that out moves their means by up to {max(moves):.3f}."
+    return f"{told}: taking that out moves their means by up to {most:.3f}." if most else f"{told}."
 
 
 def _unknown(report: QualityReport) -> str:
@@ -106,16 +115,49 @@ def notes(report: QualityReport) -> list[str]:
     """What is to be read with the figures, in sentences."""
     told = [
         f"{report.answers:,} answers, {report.people_scored:,} of them scored by people. Intervals are "
-        "95%; those of people and of the judge alone know chance only, not who answers nor the judge's bias."
+        "95% (Student's t), and wide enough for as many unlike scores as so many alike ones do not rule out "
+        "(Clopper and Pearson); those of people and of the judge alone know chance only, not who answers nor "
+        "the judge's bias."
     ]
     told += _of_judge(report)
     told += _of_basis(report)
     told += _of_router(report)
     if report.failed:
         told.append(f"{report.failed:,} calls failed and were scored by nobody; they are in no mean.")
-    if any(row.powered is None for row in report.models) and report.basis is not None:
-        names = ", ".join(row.model for row in report.models if row.powered is None)
-        told.append(f"Too few scores for both together: {names}.")
+    return told + _of_blanks(report)
+
+
+def judging_note(now: JudgingAccount) -> str:
+    """What judging takes at the moment, in a sentence or two."""
+    waiting = now.base_waiting + now.value_waiting
+    spent = now.base_spent_usd + now.value_spent_usd
+    return (
+        f"At present the judge is asked about {now.base_rate:.2%} of all answers, drawn uniformly, and up to "
+        f"{now.value_rate:.2%} more where it could change a choice. {waiting:,} answers wait for it; of the "
+        f"{now.usd_per_day:g} USD for today (UTC), {spent:.4f} are spent."
+    )
+
+
+def _of_blanks(report: QualityReport) -> list[str]:
+    """Why cells are empty."""
+    rows, told = [*report.models, *report.classes], []
+    for name, found, why in (
+        ("people alone", [row.people for row in rows], "people scored none of these answers"),
+        ("judge alone", [row.judge for row in rows], "the judge scored none of them"),
+    ):
+        if any(found) and not all(found):
+            told.append(f"“{BLANK}” under “{name}”: {why}.")
+    for table in (report.models, report.classes):
+        lacking = [row.model for row in table if row.powered is None]
+        if lacking and len(lacking) < len(table):
+            names = ", ".join(dict.fromkeys(lacking))
+            told.append(f"Too few scores for both together, “{BLANK}”: {names}.")
+        elif lacking and report.basis is not None:
+            told.append("Too few scores for both together in each class: that column is left out there.")
+    if any(
+        one is not None and one.low is None for row in rows for one in (row.people, row.judge, row.powered)
+    ):
+        told.append("A mean without an interval is that of a single score.")
     return told
 
 
@@ -164,8 +206,9 @@ def _of_router(report: QualityReport) -> list[str]:
     who, told = report.who_answers, []
     if who is not None and who.gamma is not None and who.gamma_sd is not None:
         told.append(
-            f"Log odds of a score per point of quality: {signed(who.gamma, 2)} ± {who.gamma_sd:.2f} (sd), "
-            f"from {who.scored:,} audited answers that people scored and {who.silent:,} that they did not."
+            f"Log odds of a score at quality 1 over those at quality 0: {signed(who.gamma, 2)} ± "
+            f"{who.gamma_sd:.2f} (sd), from {who.scored:,} audited answers that people scored and "
+            f"{who.silent:,} that they did not."
         )
     if who is not None and who.router_gamma is not None and who.router_gamma_sd is not None:
         told.append(

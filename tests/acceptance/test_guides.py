@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from banditroute import Client
+from banditroute.config.load import load
 from banditroute.config.starter import write_starter
 from banditroute.demo.server import free_port, serving
+from banditroute.service.ready import check_ready
 
 ROOT = Path(__file__).parents[2]
 GUIDES = (
@@ -31,15 +33,59 @@ GUIDES = (
     "docs/judges-and-people.md",
     "docs/keys.md",
     "docs/new-models.md",
+    "docs/guardrails.md",
+    "docs/judge.md",
+    "docs/quality-report.md",
+    "docs/when-models-change.md",
+    "docs/how-much-feedback.md",
+    "docs/experiments.md",
 )
-NOT_RUN = ("./run", "./test", "banditroute serve", "banditroute init")
-"""The demo and the tests have tests of their own; the service and its configuration are there already."""
+CONFIGURING = (
+    "docs/guardrails.md",
+    "docs/pacing.md",
+    "docs/judge.md",
+    "docs/hostile-feedback.md",
+    "docs/what-is-judged.md",
+    "docs/when-models-change.md",
+    "docs/new-models.md",
+)
+"""Guides with pieces of a configuration."""
+
+CONFIGURED = ("docs/guardrails.md", "docs/judge.md")
+"""Guides whose commands are for a service that is configured as their first piece says."""
+
+NOT_RUN = (
+    "./run",
+    "./test",
+    "banditroute serve",
+    "banditroute init",
+    "sleep",
+    ".venv/bin/python benchmarks/",
+    "banditroute simulate regression",
+)
+"""The demo and the tests have tests of their own; the service and its configuration are there already;
+benchmarks take minutes, and scenarios have tests of their own too."""
 
 
 def _snippets(guide: str) -> list[tuple[str, str]]:
     """Language and text of each block that can be run, in order; others show what stands in a file."""
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / guide).read_text(), re.MULTILINE | re.DOTALL)
     return [(language, text) for language, text in blocks if language in ("python", "sh")]
+
+
+def _pieces(guide: str) -> list[str]:
+    """The blocks that are part of a configuration, in order; a rubric and a golden set are files apart."""
+    blocks = re.findall(r"^```toml\n(.*?)^```$", (ROOT / guide).read_text(), re.MULTILINE | re.DOTALL)
+    return [text for text in blocks if text.startswith("[") and not text.startswith("[[tasks]]")]
+
+
+def _configured(path: Path, piece: str) -> None:
+    """The starter, with a piece in place of the sections that it gives, and a provider it may name."""
+    write_starter(path)
+    text = path.read_text()
+    for section in re.findall(r"^\[(\w+)\]", piece, re.MULTILINE):
+        text = re.sub(rf"^\[{section}\].*?(?=^\[|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    path.write_text(f'{text}\n{piece}\n[[upstreams]]\nname = "openai"\ndialect = "openai"\n')
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -68,7 +114,10 @@ def _run(language: str, text: str, folder: Path, environment: dict[str, str]) ->
 def test_every_snippet_runs(guide: str, tmp_path: Path) -> None:
     """Those for a service first; `Router` afterwards, alone with the log."""
     config = tmp_path / "banditroute.toml"
-    write_starter(config)
+    if guide in CONFIGURED:
+        _configured(config, _pieces(guide)[0])
+    else:
+        write_starter(config)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     environment = _environment(tmp_path)
     snippets = _snippets(guide)
@@ -86,6 +135,35 @@ def test_every_snippet_runs(guide: str, tmp_path: Path) -> None:
     for snippet in snippets:
         if snippet not in served:
             _run(*snippet, tmp_path, environment)
+
+
+@pytest.mark.parametrize("guide", CONFIGURING)
+def test_every_piece_of_a_configuration_is_right(
+    guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `serve` takes it, and as `check` does."""
+    pieces = _pieces(guide)
+    assert pieces
+    for place, piece in enumerate(pieces):
+        config = tmp_path / f"{place}.toml"
+        _configured(config, piece)
+        for name in re.findall(r'_env = "(\w+)"', piece):
+            monkeypatch.setenv(name, "a secret")
+        for module in re.findall(r'^redactor = "(\w+):(\w+)"', piece, re.MULTILINE):
+            (tmp_path / f"{module[0]}.py").write_text(f"def {module[1]}(text):\n    return text\n")
+            monkeypatch.syspath_prepend(str(tmp_path))
+        loaded = load(config)
+        check_ready(loaded.settings, loaded.problems)
+
+
+@pytest.mark.parametrize("guide", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_benchmarks_are_called_as_they_are_in_the_environment_of_run(guide: str) -> None:
+    text = (ROOT / "docs" / guide).read_text()
+    for name, study in re.findall(
+        r"^\.venv/bin/python benchmarks/(\w+)\.py --only (\w+)", text, re.MULTILINE
+    ):
+        assert f"\ndef {study}()" in (ROOT / "benchmarks" / f"{name}.py").read_text()
+    assert not re.findall(r"^python benchmarks", text, re.MULTILINE)
 
 
 def test_links_between_guides_lead_somewhere() -> None:

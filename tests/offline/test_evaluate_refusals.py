@@ -219,6 +219,23 @@ def test_usd_that_some_rows_lack_cannot_be_weighed() -> None:
         evaluate(log, ["random"], weights={"usd": 3})
 
 
+def test_a_row_without_usd_is_a_bad_row(tmp_path: Path) -> None:
+    """Refused in the singular, or left out and counted: the figures are those of a log without the row."""
+    rows = [{**row, "usd": 0.001 * (1 + i % 3)} for i, row in enumerate(rows_of(fixed_log(900, 6)))]
+    path = write(tmp_path / "log.csv", [*rows[:450], {**rows[450], "usd": ""}, *rows[451:]])
+    with pytest.raises(LogError, match=r"The weights price usd, but 1 row has none: .*usd=0"):
+        evaluate(path, ["random"], weights={"usd": 3})
+    skipped = evaluate(path, ["fixed:large"], weights={"usd": 3}, skip_bad=True)
+    assert "Left out: 1 row has no usd." in skipped.notes
+    assert skipped.policies[0].rows == 899
+    whole = write(tmp_path / "whole.csv", [*rows[:450], *rows[451:]])
+    clean = evaluate(whole, ["fixed:large"], weights={"usd": 3})
+    for left, right in zip(skipped.policies, clean.policies, strict=True):
+        assert left.leading is not None
+        assert right.leading is not None
+        assert left.leading.value == pytest.approx(right.leading.value, abs=0.003)
+
+
 def test_rejection_replay_needs_a_fair_chance_for_every_model() -> None:
     result = evaluate(learner_log(1_000, 0, 0.0), ["thompson"], weights=QUALITY_ALONE)
     replayed = result.policies[2]

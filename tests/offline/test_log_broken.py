@@ -112,7 +112,7 @@ def test_requests_of_full_information_that_are_broken_are_left_out_as_a_whole(
         "r00010",
     ]
     assert not np.isnan(log.quality).any()
-    kinds = ("not a number", "several rows", "different classes", "1 of 58 requests lack a row")
+    kinds = ("not a number", "several rows", "different classes", "1 of 58 requests lacks a row")
     assert len(log.notes) == len(kinds)
     assert all(any(kind in note for note in log.notes) for kind in kinds)
 

@@ -28,7 +28,7 @@ def test_import_says_what_the_log_can_answer(tmp_path: Path, capsys: pytest.Capt
     out = tmp_path / "log.parquet"
     code, told, err = typed(capsys, "import", "routerbench", tmp_path / "wide.csv", "-o", out)
     assert (code, err) == (0, "")
-    assert told == f"{out}: 2 rows, 1 requests, 2 models; full information: simulate and fit can use it.\n"
+    assert told == f"{out}: 2 rows, 1 request, 2 models; full information: simulate and fit can use it.\n"
     code, told, _ = typed(capsys, "import", "routerbench", tmp_path / "wide.csv", "-o", out, "--json")
     assert json.loads(told) == {
         "log": str(out),
@@ -84,7 +84,7 @@ def test_export_writes_what_evaluate_reads(tmp_path: Path, capsys: pytest.Captur
     out = tmp_path / "log.jsonl"
     code, told, err = typed(capsys, "export", "-o", out, "--config", tmp_path / "banditroute.toml")
     assert (code, told) == (0, f"{out}: 4 rows, 3 of them drawn with a known propensity.\n")
-    assert err == "1 rows of kind caller have no propensity: they were not drawn.\n"
+    assert err == "1 row of kind caller has no propensity: not drawn.\n"
     code, told, _ = typed(capsys, "export", "-o", out, "--config", tmp_path / "banditroute.toml", "--json")
     assert (json.loads(told)["rows"], json.loads(told)["drawn"]) == (4, 3)
 

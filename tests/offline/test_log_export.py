@@ -118,7 +118,7 @@ def test_what_the_caller_chose_has_no_propensity_and_is_left_out_of_estimates(tm
         router.route(request_class="code")
         router.route(request_class="code", model="large")
     log, notes = exported(settings, tmp_path / "log.parquet")
-    assert notes == ("1 rows of kind caller have no propensity: they were not drawn.",)
+    assert notes == ("1 row of kind caller has no propensity: not drawn.",)
     assert (len(log), log.kind) == (1, "logged")
     assert log.notes == ("Left out: 1 of 2 decisions were not drawn (caller) and have no propensity.",)
     whole = read_log(tmp_path / "log.parquet", drawn_only=False)

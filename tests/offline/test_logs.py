@@ -181,8 +181,8 @@ BAD_ROWS: dict[str, tuple[Mutation, str]] = {
         lambda r: [{**x, "input_tokens": 1e300} for x in r],
         "input_tokens that is not",
     ),
-    "duplicate rows": (lambda r: [*r, r[0]], r"1 pairs .*request r00000, model small, 2 rows"),
-    "partly full": (lambda r: r[:-1], "1 of 60 requests lack a row for some of the 3 models"),
+    "duplicate rows": (lambda r: [*r, r[0]], r"1 pair .*request r00000, model small, 2 rows"),
+    "partly full": (lambda r: r[:-1], "1 of 60 requests lacks a row for some of the 3 models"),
     "observational": (only_first, "no propensity"),
     "logged": (lambda r: only_first(r, propensity=0.3), "[Oo]ff-policy evaluation"),
     "partly logged": (
@@ -198,7 +198,7 @@ BAD_ROWS: dict[str, tuple[Mutation, str]] = {
     "no request id": (changed(2, request_id=" "), "no request_id .*row 3"),
     "no model": (changed(2, model=""), "no model .*row 3"),
     "long class": (lambda r: [{**x, "request_class": "x" * 201} for x in r], "over 200 characters"),
-    "torn class": (changed(0, request_class="code"), "1 requests have rows of different classes"),
+    "torn class": (changed(0, request_class="code"), "1 request has rows of different classes"),
     "bad time": (lambda r: [{**x, "at": "yesterday"} for x in r], "no time .*yesterday"),
     "gap in time": (lambda r: [{**x, "at": "" if i == 5 else 5} for i, x in enumerate(r)], "row 6: nothing"),
     "time that is nan": (
@@ -212,8 +212,8 @@ BAD_ROWS: dict[str, tuple[Mutation, str]] = {
         "row 1: 1700000000000.0.*seconds since",
     ),
     "no quality at all": (lambda r: [{**x, "quality": ""} for x in r], "The weights price quality, but"),
-    "usd with a gap": (changed(9, usd=""), "The weights price usd, but 1 rows have none"),
-    "quality with a gap": (changed(9, quality=""), "The weights price quality, but 1 rows have none"),
+    "usd with a gap": (changed(9, usd=""), "The weights price usd, but 1 row has none"),
+    "quality with a gap": (changed(9, quality=""), "The weights price quality, but 1 row has none"),
 }
 
 

@@ -24,7 +24,7 @@ BIAS = np.array([0.1, 0.0, -0.05])
 def scored(
     seed: int, *, gamma: float = -2.5, n: int = 3_000, noise: float = 0.1, users: int = 0, asked: float = 0.0
 ) -> Heard:
-    """A log in which the log odds of a person's score rise by `gamma` per point of quality.
+    """A log in which the log odds of a person's score rise by `gamma` from quality 0 to 1.
 
     Half of the requests are hard, their answers worse, and half as often judged. With `users`, some users'
     answers are better, and users differ in how often they score. `asked` is the chance that an answer of the

@@ -125,8 +125,8 @@ class Collected:
             empty = len(self.unscored) * self.requests
             return f"{empty:,} answers have no quality. {unscored_sentence(self.unscored)}"
         return (
-            f"Quality is what {self.judge} says, not checked against people. "
-            f"Next: banditroute simulate {self.path}"
+            f"Quality is what {self.judge} says, not checked against people, so fit lets it count for "
+            f"little. Next: banditroute simulate {self.path}"
         )
 
 

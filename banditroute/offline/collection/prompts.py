@@ -15,7 +15,7 @@ import numpy as np
 
 from banditroute.errors import LogError
 from banditroute.offline.logs.cells import MAX_CLASS_LENGTH, text
-from banditroute.offline.logs.files import source_columns, unreadable, where_clause
+from banditroute.offline.logs.files import counted, source_columns, unreadable, where_clause
 from banditroute.offline.logs.prompts import prompts_of
 from banditroute.offline.logs.queries import fetch
 from banditroute.offline.logs.source import ROW, LogFile, open_log
@@ -169,13 +169,11 @@ def _faults(file: LogFile) -> list[str]:
     )
     notes = []
     if empty:
-        notes.append(f"{empty:,} rows have no prompt (the first is row {first:,})")
+        notes.append(f"{counted(empty, 'row has', 'rows have')} no prompt (the first is row {first:,})")
     if long:
-        notes.append(
-            f"{long:,} rows have a class of over {MAX_CLASS_LENGTH} characters (the first is row {place:,})"
-        )
+        which = f"over {MAX_CLASS_LENGTH} characters (the first is row {place:,})"
+        notes.append(f"{counted(long, 'row has', 'rows have')} a class of {which}")
     if torn:
-        notes.append(
-            f"{len(torn):,} requests have rows with different prompts or classes (the first is {torn[0][0]})"
-        )
+        which = f"different prompts or classes (the first is {torn[0][0]})"
+        notes.append(f"{counted(len(torn), 'request has', 'requests have')} rows with {which}")
     return notes

@@ -32,10 +32,12 @@ TYPES = {
     "output_tokens": "BIGINT",
     "source": "VARCHAR",
     "judge": "VARCHAR",
+    "judge_quality": "DOUBLE",
     "judge_usd": "DOUBLE",
     "error": "VARCHAR",
 }
-"""The columns that are written. `judge` is the instrument (`MODEL/RUBRIC`), `judge_usd` what its verdict
+"""The columns that are written. `judge` is the instrument (`MODEL/RUBRIC`), `judge_quality` what it
+said, which stays where people score the answer too, `judge_usd` what its verdict
 cost, which is no part of `usd`; `error` is why there is no answer."""
 
 
@@ -188,6 +190,7 @@ def _row(plan: Plan, prompt: Prompt, cell: Cell, shown: str | None) -> dict[str,
         "output_tokens": cell.output_tokens,
         "source": "judge" if judged else "meter" if cell.error else None,
         "judge": plan.instrument.name if judged and plan.instrument else None,
+        "judge_quality": cell.quality if judged else None,
         "judge_usd": cell.judge_usd if judged else None,
         "error": cell.error,
     }

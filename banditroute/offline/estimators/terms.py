@@ -13,6 +13,7 @@ from banditroute.errors import LogError
 from banditroute.offline.estimators.forms import FORMS, Form
 from banditroute.offline.estimators.regression import Fitted
 from banditroute.offline.estimators.rows import Ints, Logged, Rows
+from banditroute.offline.logs.files import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ def check_logging(logging: Floats, log: Logged) -> None:
     if len(wrong):
         i = wrong[0]
         raise LogError(
-            f"logging_pmf and propensity differ in {len(wrong):,} rows; in row {i} they say {taken[i]:g} and "
-            f"{log.propensity[i]:g} of the same action."
+            f"logging_pmf and propensity differ in {counted(len(wrong), 'row')}; in row {i} they say "
+            f"{taken[i]:g} and {log.propensity[i]:g} of the same action."
         )
 
 

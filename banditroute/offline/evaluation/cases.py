@@ -17,6 +17,7 @@ from banditroute.offline.evaluation.rejection import FEWEST, acceptance, rejecti
 from banditroute.offline.evaluation.scoring import Evidence, as_logged, score
 from banditroute.offline.evaluation.targets import choice_probabilities, cold_state
 from banditroute.offline.logs.decisionlog import DecisionLog
+from banditroute.offline.logs.files import counted
 from banditroute.offline.simulation.fitted_rules import FittedRule
 from banditroute.types import Context, Weights
 
@@ -86,8 +87,8 @@ def _frozen(case: Case, policy: Policy) -> Evaluated:
             "frozen",
             len(later),
             len(case.log),
-            refused=f"the second half of the log has {len(later)} rows with feedback to score it on, and it "
-            f"takes {FEWEST_ROWS} at least.",
+            refused=f"the second half of the log has {counted(len(later), 'row')} with feedback to score it "
+            f"on, and it takes {FEWEST_ROWS} at least.",
         )
     return _scored(case, policy, "frozen", case.evidence.of(later), case.learned)
 

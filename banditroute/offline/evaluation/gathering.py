@@ -16,6 +16,7 @@ from banditroute.offline.estimators.forms import FORMS
 from banditroute.offline.estimators.value import IntervalKind
 from banditroute.offline.evaluation.scoring import Evidence
 from banditroute.offline.logs.decisionlog import DecisionLog
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Log
 from banditroute.types import Context, Weights
 
@@ -59,10 +60,25 @@ def with_feedback(log: DecisionLog, weights: Weights) -> tuple[Ints, list[str]]:
     if not missing:
         return rows, []
     return rows, [
-        f"{missing:,} of {len(log):,} rows have no feedback and are left out: the figures are about requests "
+        f"{missing:,} of {counted(len(log), 'row')} {'has' if missing == 1 else 'have'} no feedback and "
+        f"{'is' if missing == 1 else 'are'} left out: the figures are about requests "
         "that get feedback. If whether it comes depends on how good the answer was, they are biased, and "
         "this log cannot tell."
     ]
+
+
+def with_costs(log: DecisionLog, rows: Ints, weights: Weights, skip_bad: bool) -> tuple[Ints, list[str]]:
+    """Those of the `rows` that also have the cost and the wait that are weighed, and a note on the others.
+
+    Without `skip_bad` all of them: rows that lack one are refused later. What no row has is no fault of one.
+    """
+    notes = []
+    for weight, column in ((weights.usd, "usd"), (weights.second, "seconds")):
+        absent = np.isnan(getattr(log, column)[rows])
+        if skip_bad and weight and absent.any() and not absent.all():
+            notes.append(f"Left out: {counted(int(absent.sum()), 'row has', 'rows have')} no {column}.")
+            rows = rows[~absent]
+    return rows, notes
 
 
 def some_rows(log: DecisionLog, rows: Ints) -> DecisionLog:

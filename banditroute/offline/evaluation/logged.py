@@ -17,7 +17,7 @@ from banditroute.config.settings import Settings
 from banditroute.core.base import Floats, Ints
 from banditroute.errors import ConfigError, LogError
 from banditroute.offline.logs.decisionlog import DecisionLog
-from banditroute.offline.logs.files import some
+from banditroute.offline.logs.files import counted, some
 from banditroute.policies import get_policy
 
 LoggedBy = Literal["learning", "fixed"]
@@ -79,8 +79,8 @@ def check_propensities(log: DecisionLog) -> None:
     for group, rows in _groups(log):
         if _bets(_surprise(log.propensity[rows])) > alarm:
             raise LogError(
-                f"The propensities do not match the log: in {len(rows):,} rows{group} what was likely was "
-                "drawn more often than its propensities allow. Off-policy evaluation needs the "
+                f"The propensities do not match the log: in {counted(len(rows), 'row')}{group} what was "
+                "likely was drawn more often than its propensities allow. Off-policy evaluation needs the "
                 "probability that each choice was drawn with; log that very number."
             )
         for a, model in enumerate(log.models):
@@ -98,8 +98,8 @@ def check_propensities(log: DecisionLog) -> None:
             if broken:
                 raise LogError(
                     f"The propensities do not match the log: {model} was chosen {drawn.sum():,} times in "
-                    f"{len(rows):,} rows{group}, but {said}. Off-policy evaluation needs the probability "
-                    "that each choice was drawn with; log that very number."
+                    f"{counted(len(rows), 'row')}{group}, but {said}. Off-policy evaluation needs "
+                    "the probability that each choice was drawn with; log that very number."
                 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from banditroute.errors import LogError
 from banditroute.offline.evaluation.findings import Evaluated, EvaluationFindings
 from banditroute.offline.evaluation.tables import label
+from banditroute.offline.logs.files import counted
 from banditroute.offline.simulation.plots import FAINT, INK, LEARNERS, MUTED, STYLE, save
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _aside(policy: Evaluated) -> str:
     if policy.refused is not None:
         return "not identified"
     if policy.how == "as_logged":
-        return f"{policy.rows:,} rows"
+        return counted(policy.rows, "row")
     if policy.how == "rejection_replay":
         return f"{policy.rows:,} of {policy.of:,} rows used"
     return "" if policy.leading is None else f"ESS {policy.leading.ess:,.0f} of {policy.rows:,}"

@@ -23,6 +23,7 @@ from banditroute.offline.evaluation.gathering import (
     remarks,
     require_decisions,
     some_rows,
+    with_costs,
     with_feedback,
 )
 from banditroute.offline.evaluation.logged import LoggedBy, Maker, check_propensities, maker
@@ -110,6 +111,7 @@ def evaluate(
     log = require_decisions(log)
     named = () if weights is None else weights if isinstance(weights, Mapping) else WEIGHTS
     rows, unrated = with_feedback(log, wished)
+    rows, unmetered = with_costs(log, rows, wished, skip_bad)
     scored, unscored = scoring_weights(some_rows(log, rows), wished, named)
     own = decision_settings(log, base, scored)
     made = maker(log, own, logged_by)
@@ -139,7 +141,7 @@ def evaluate(
         estimators=case.estimators,
         interval=interval or ("sequence" if made.learns else "normal"),
         policies=tuple(results),
-        notes=[*log.notes, *unrated, *unscored, *remarks(log, own, evidence)],
+        notes=[*log.notes, *unrated, *unmetered, *unscored, *remarks(log, own, evidence)],
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from banditroute.core.base import Slate
 from banditroute.core.state import State, initial_state
 from banditroute.core.summary import counted_history
 from banditroute.core.utility import outlook
+from banditroute.offline.history.judges import JudgeFound
 from banditroute.policies import get_policy
 from banditroute.types import OTHER, Context, Model, Preferences
 
@@ -43,6 +44,7 @@ class Fitted:
     prior: Prior
     rows: tuple[Row, ...]
     shares: Mapping[str, Mapping[str, tuple[float, float]]]
+    judges: Sequence[JudgeFound] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `fit --json` writes it."""
@@ -64,6 +66,7 @@ class Fitted:
                 }
                 for name, factor in prior.factors.items()
             },
+            "judges": [asdict(judge) for judge in self.judges],
             "shares_at_start": {
                 name: {model: {"without": cold, "with": warm} for model, (cold, warm) in shares.items()}
                 for name, shares in self.shares.items()
@@ -108,10 +111,11 @@ class Fitted:
         ]
 
 
-def describe(prior: Prior, settings: Settings | None = None) -> Fitted:
+def describe(prior: Prior, settings: Settings | None = None, judges: Sequence[JudgeFound] = ()) -> Fitted:
     """What a prior says, and what would be chosen first under a configuration, without and with it.
 
-    Without a configuration: the log's own models and classes, at the default weights.
+    `judges` are those of the log. Without a configuration: the log's own models and classes, at the default
+    weights.
     """
     base = settings if settings is not None and settings.models else _of_log(prior, settings or Settings())
     cold, warm = (initial_state(replace(base, prior=p), factors=tuple(prior.factors)) for p in (None, prior))
@@ -121,7 +125,7 @@ def describe(prior: Prior, settings: Settings | None = None) -> Fitted:
         for g, name in enumerate(warm.classes)
         if name != OTHER or name in prior.classes[:-1] or len(warm.classes) == 1
     }
-    return Fitted(prior, tuple(_rows(prior, warm)), shares)
+    return Fitted(prior, tuple(_rows(prior, warm)), shares, judges)
 
 
 def _of_log(prior: Prior, base: Settings) -> Settings:

@@ -18,7 +18,7 @@ FACTORS: tuple[Literal["quality", "usd", "seconds", "output_tokens"], ...] = (
 )
 """What a log says about the answer of one model to one request."""
 
-TEXTS = ("request_id", "model", "unit", "policy", "variant", "source", "candidates", "pmf", "kind")
+TEXTS = ("request_id", "model", "unit", "policy", "variant", "source", "candidates", "pmf", "kind", "judge")
 
 TYPED = {"at": "decided_at", "request_class": "class"}
 """Columns that the typed relation names otherwise than the log schema does."""
@@ -37,6 +37,7 @@ NUMBERS = {
     "seconds": _AMOUNT,
     "output_tokens": _AMOUNT,
     "input_tokens": _AMOUNT,
+    "judge_quality": ("a number in [0, 1]", "{0} BETWEEN 0 AND 1"),
     "propensity": ("a probability in (0, 1]", "{0} > 0 AND {0} <= 1"),
 }
 """Numeric columns: what each must be, and the same as an SQL condition."""
@@ -102,7 +103,7 @@ def row_checks(file: LogFile, found: Mapping[str, str], features: Sequence[str])
         if name in found:
             cell, within = text(found[name], present), right.format(_number(name, found[name], present))
             remedy = (
-                f"scale scores to [0, 1], and {_BLANK}" if name == "quality" else f"mend it, and {_BLANK}"
+                f"scale scores to [0, 1], and {_BLANK}" if "quality" in name else f"mend it, and {_BLANK}"
             )
             what = f"a {found[name]} that is not {must}"
             checks.append(Check(f"NOT coalesce({within}, {cell} IS NULL)", what, cell, remedy))

@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from banditroute.offline.logs.judged import Judged
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -52,6 +54,8 @@ class DecisionLog:
     policy: list[str | None] | None = None
     variant: list[str | None] | None = None
     source: list[str | None] | None = None
+    judged: Judged | None = None
+    """Judges' scores, `(n,)`; None where there are none."""
     notes: tuple[str, ...] = ()
     """What was left out of the log, and why."""
 

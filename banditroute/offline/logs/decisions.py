@@ -12,6 +12,8 @@ from banditroute.errors import LogError
 from banditroute.offline.logs.cells import FACTORS, TYPED, feature_names
 from banditroute.offline.logs.choices import TOLERANCE, Candidates, read_candidates, read_pmf
 from banditroute.offline.logs.decisionlog import Bools, DecisionLog, Floats, Ints
+from banditroute.offline.logs.files import counted
+from banditroute.offline.logs.judged import judged_rows
 from banditroute.offline.logs.prompts import prompts_of
 from banditroute.offline.logs.queries import codes, column, floats, ints, texts
 from banditroute.offline.logs.shape import check_models
@@ -36,9 +38,8 @@ class _Sieve:
         count = int(bad.sum())
         if not count:
             return
-        has = "1 row has" if count == 1 else f"{count:,} rows have"
         first = place_in_file(self.file, int(self.number[bad.argmax()]))
-        sentence = f"{has} {what} (the first is row {first:,})"
+        sentence = f"{counted(count, 'row has', 'rows have')} {what} (the first is row {first:,})"
         if not self.skip_bad or count == self.keep.sum():
             raise LogError(f"{sentence}; {remedy}.")
         self.keep &= ~bad
@@ -80,6 +81,7 @@ def assemble_decisions(file: LogFile, rows: Rows, *, skip_bad: bool, drawn_only:
         cells = texts(connection, name, "outcomes")
         return [cells[row] for row in order.tolist()]
 
+    judged = judged_rows(rows)
     class_index, classes = codes(connection, "class", "outcomes")
     used, class_index = np.unique(class_index[order], return_inverse=True)
     unknown = np.full(len(order), np.nan)
@@ -102,6 +104,7 @@ def assemble_decisions(file: LogFile, rows: Rows, *, skip_bad: bool, drawn_only:
         policy=listed("policy"),
         variant=listed("variant"),
         source=listed("source"),
+        judged=None if judged is None else judged.of(order),
         notes=tuple(rows.notes),
     )
 

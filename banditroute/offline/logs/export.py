@@ -18,7 +18,8 @@ import msgspec
 from banditroute.config.settings import Settings
 from banditroute.core.feedback.fold import standing, values
 from banditroute.errors import LogError
-from banditroute.offline.logs.files import quoted
+from banditroute.offline.logs.files import counted, quoted
+from banditroute.offline.logs.judged import NAMELESS
 from banditroute.offline.logs.queries import Progress, fetch
 from banditroute.offline.logs.source import connect
 from banditroute.offline.logs.writing import check_target, write_log
@@ -49,13 +50,18 @@ TYPES = {
     "policy": "VARCHAR",
     "variant": "VARCHAR",
     "source": "VARCHAR",
+    "judge": "VARCHAR",
+    "judge_quality": "DOUBLE",
     "kind": "VARCHAR",
     "attempt": "INTEGER",
     "root": "VARCHAR",
     "variant_propensity": "DOUBLE",
+    "variant_share": "DOUBLE",
+    "experiment": "VARCHAR",
 }
 """The columns that are written. `attempt` is how many were made; `variant_propensity` is what the choice was
-drawn with, given the variant, where an experiment made it differ from `propensity`."""
+drawn with, given the variant, where an experiment made it differ from `propensity`. `judge_quality` is what
+the `judge` said, also where a person's score is the quality."""
 
 _EPISODE = {
     "request_id": "root",
@@ -64,6 +70,8 @@ _EPISODE = {
     "quality": "arg_max(struct_pack(x := quality), attempt).x",
     "output_tokens": "arg_max(struct_pack(x := output_tokens), attempt).x",
     "source": "arg_max(struct_pack(x := source), attempt).x",
+    "judge": "arg_max(struct_pack(x := judge), attempt).x",
+    "judge_quality": "arg_max(struct_pack(x := judge_quality), attempt).x",
     "attempt": "max(attempt)",
     "root": "root",
 }
@@ -135,6 +143,7 @@ def _row(record: Record, error_quality: float, prices: Prices, prompts: Any) -> 
     """One decision as a row, before its attempts are joined."""
     decision, said = record.decision, values(record.outcomes, error_quality=error_quality)
     drawn = decision.kind == "drawn" and decision.attempt == 1
+    verdict = _verdict(record.outcomes)
     own = decision.marginal is None or decision.marginal == decision.propensity
     input_tokens = said.get("input_tokens", decision.context.input_tokens)
     return {
@@ -155,10 +164,14 @@ def _row(record: Record, error_quality: float, prices: Prices, prompts: Any) -> 
         "policy": decision.policy,
         "variant": decision.variant,
         "source": _source(record.outcomes),
+        "judge": None if verdict is None else verdict.rater or NAMELESS,
+        "judge_quality": None if verdict is None else verdict.value,
         "kind": decision.kind,
         "attempt": decision.attempt,
         "root": decision.root_id or decision.id,
         "variant_propensity": decision.propensity if drawn else None,
+        "variant_share": None if decision.variant is None else decision.variant_share,
+        "experiment": decision.experiment,
     }
 
 
@@ -175,6 +188,12 @@ def _source(outcomes: Iterable[Outcome]) -> str | None:
     """Whose word the quality is: of those that gave one, the source that outranks the others."""
     told = {o.source for o in standing(outcomes).values() if o.factor == "quality"}
     return next((source for source in ("user", "metric", "judge", "meter") if source in told), None)
+
+
+def _verdict(outcomes: Iterable[Outcome]) -> Outcome | None:
+    """What a judge said of the quality; of several the last."""
+    said = [o for o in standing(outcomes).values() if o.factor == "quality" and o.source == "judge"]
+    return max(said, key=lambda outcome: outcome.seq, default=None)
 
 
 def _write(connection: DuckDBPyConnection, flat: Path, out: Path, progress: Progress | None) -> Exported:
@@ -195,10 +214,11 @@ def _write(connection: DuckDBPyConnection, flat: Path, out: Path, progress: Prog
         connection, "SELECT kind, count(*) FROM episodes WHERE propensity IS NULL GROUP BY 1 ORDER BY 1"
     )
     notes = [
-        f"{count:,} rows of kind {kind} have no propensity: they were not drawn." for kind, count in kinds
+        f"{counted(count, f'row of kind {kind} has', f'rows of kind {kind} have')} no propensity: not drawn."
+        for kind, count in kinds
     ]
     if retried:
-        notes.append(f"{retried:,} rows needed several attempts: the outcome of the last one is theirs.")
+        notes.append(f"{counted(retried, 'row')} needed several attempts: the outcome is that of the last.")
     if lost:
-        notes.append(f"{lost:,} rows are attempts whose first decision is not in the event log.")
+        notes.append(f"Of {counted(lost, 'row')} the first decision is not in the event log: later attempts.")
     return Exported(out, rows, drawn, tuple(notes))

@@ -31,8 +31,11 @@ SCHEMA = (
     "source",
     "pmf",
     "kind",
+    "judge",
+    "judge_quality",
 )
-"""The columns of the log schema. The last two are written by `banditroute export`."""
+"""The columns of the log schema. The last four are written by `banditroute export`, those of judges
+by `collect` too."""
 
 NUMBERS = frozenset({"DOUBLE", "FLOAT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT"})
 
@@ -47,6 +50,11 @@ def some(names: Iterable[str], limit: int = 12) -> str:
     listed = [str(name) for name in names]
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in listed[:limit]) + more
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number of things in words: `1 row`, `2,000 rows`; `several` where a plural takes more than an s."""
+    return f"1 {one}" if number == 1 else f"{number:,} {several or one + 's'}"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -20,8 +20,9 @@ from banditroute.offline.logs import files, table
 from banditroute.offline.logs.cells import FACTORS, feature_names
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.offline.logs.decisions import assemble_decisions
+from banditroute.offline.logs.judged import Judged, judged_rows
 from banditroute.offline.logs.prompts import prompts_of
-from banditroute.offline.logs.queries import Progress, codes, plain_floats, run
+from banditroute.offline.logs.queries import Progress, codes, ints, plain_floats, run
 from banditroute.offline.logs.shape import complete_requests
 from banditroute.offline.logs.source import LogFile, open_log
 
@@ -54,6 +55,8 @@ class Log:
     unit: list[str | None] | None = None
     prompts: list[str] | None = None
     features: Mapping[str, Floats] = field(default_factory=dict)
+    judged: Judged | None = None
+    """Judges' scores, `(n, k)`; None where there are none."""
     notes: tuple[str, ...] = ()
     """What was left out of the log, and why."""
 
@@ -128,6 +131,7 @@ def _assemble(file: LogFile, rows: table.Rows, models: tuple[str, ...]) -> Log:
     tables = {name: np.full((n, len(models)), np.nan) for name in FACTORS}
     for name in factors:
         tables[name][where] = plain_floats(cells.pop(name))
+    judged = _judged(rows, n, len(models))
     class_index, classes = codes(connection, "class", f"(SELECT * FROM requests ORDER BY {order})")
     units = requests.get("unit")
     return Log(
@@ -146,9 +150,23 @@ def _assemble(file: LogFile, rows: table.Rows, models: tuple[str, ...]) -> Log:
             name: plain_floats(requests[column])
             for name, column in zip(rows.features, feature_names(rows.features), strict=True)
         },
+        judged=judged,
         notes=tuple(rows.notes),
         **tables,
     )
+
+
+def _judged(rows: table.Rows, n: int, k: int) -> Judged | None:
+    """Judges' scores as tables `(n, k)`; the relations `places` and the models' type are there."""
+    relation = "(SELECT outcomes.*, i FROM outcomes JOIN places USING (request_id) ORDER BY outcomes.row)"
+    found = judged_rows(rows, relation)
+    if found is None:
+        return None
+    request = ints(rows.connection, "i", relation)
+    where = request, ints(rows.connection, "enum_code(CAST(model AS texts_of_model))", relation)
+    judge, score, alone = np.full((n, k), -1), np.full((n, k), np.nan), np.zeros((n, k), np.bool_)
+    judge[where], score[where], alone[where] = found.judge, found.score, found.alone
+    return Judged(found.judges, judge, score, alone)
 
 
 def _first_rows(rows: table.Rows, order: str) -> Ints:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from banditroute.errors import LogError
 from banditroute.offline.logs.cells import feature_names
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.queries import fetch
 from banditroute.offline.logs.table import Rows, keep_requests
 
@@ -92,8 +93,9 @@ def _double(rows: Rows) -> str | None:
         "GROUP BY ALL HAVING count(*) > 1 ORDER BY min(row)",
     )
     request, model, times = double[0]
+    pairs = counted(len(double), "pair of request and model has", "pairs of request and model have")
     return (
-        f"{len(double):,} pairs of request and model have several rows (the first: request {request}, "
+        f"{pairs} several rows (the first: request {request}, "
         f"model {model}, {times} rows); keep one row per pair."
     )
 
@@ -104,8 +106,8 @@ def _torn(rows: Rows) -> str | None:
     if not torn:
         return None
     return (
-        f"{len(torn):,} requests have rows of different classes (the first: request {torn[0][0]}); "
-        "a request has one class, known before it is answered."
+        f"{counted(len(torn), 'request has', 'requests have')} rows of different classes (the first: request "
+        f"{torn[0][0]}); a request has one class, known before it is answered."
     )
 
 
@@ -113,7 +115,8 @@ def _settle_partial(
     rows: Rows, models: tuple[str, ...], most: int, short: int, requests: int, skip_bad: bool
 ) -> None:
     """Refuses requests that lack a row for some of the models, or leaves them out."""
-    what = f"{short:,} of {requests:,} requests lack a row for some of the {len(models)} models"
+    lack = "lacks" if short == 1 else "lack"
+    what = f"{short:,} of {counted(requests, 'request')} {lack} a row for some of the {len(models)} models"
     if not skip_bad or most < len(models):
         raise LogError(
             f"{what}; full information needs a row for every model of every request, so leave those "

@@ -11,6 +11,7 @@ import gzip
 import io
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -78,7 +79,8 @@ def connect() -> DuckDBPyConnection:
             "temp_directory": tempfile.gettempdir(),
         }
     )
-    connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+    with suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets nobody can ask
+        connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
     connection.execute("SET TimeZone = 'UTC'")  # what a time without a zone is in
     return connection
 

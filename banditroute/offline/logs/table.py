@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from banditroute.errors import LogError
 from banditroute.offline.logs.cells import FACTORS, TYPED, Check, row_checks, typed_columns
-from banditroute.offline.logs.files import quoted, some, suggestion, where_clause
+from banditroute.offline.logs.files import counted, quoted, some, suggestion, where_clause
 from banditroute.offline.logs.queries import Progress, fetch, run
 from banditroute.offline.logs.source import ROW, LogFile
 
@@ -107,8 +107,8 @@ def _settle_lines(file: LogFile, rows: Rows, skip_bad: bool) -> None:
     )
     if not count:
         return
-    lines = "1 line" if count == 1 else f"{count:,} lines"
-    what = f"{lines} of {file.path} cannot be read (the first is line {line:,}: {reason.strip().rstrip('.')})"
+    first = f"the first is line {line:,}: {reason.strip().rstrip('.')}"
+    what = f"{counted(count, 'line')} of {file.path} cannot be read ({first})"
     if torn:
         raise LogError(f"{what}; a quote that is opened and not closed hides what follows it: close it.")
     if not skip_bad:
@@ -137,7 +137,7 @@ def _settle_faults(
 
 def _sentence(file: LogFile, check: Check, count: int, row: int) -> str:
     """How many rows fail a check, which is the first, and what it holds."""
-    rows = "1 row has" if count == 1 else f"{count:,} rows have"
+    rows = counted(count, "row has", "rows have")
     first = f"SELECT {check.shown} FROM file WHERE {ROW} = {row} ORDER BY {check.wrong} DESC LIMIT 1"
     ((value,),) = fetch(file.connection, first)
     example = f": {value}" if value else ""

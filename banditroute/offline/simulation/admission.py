@@ -10,6 +10,7 @@ import numpy as np
 from banditroute.config.settings import Settings
 from banditroute.errors import LogError
 from banditroute.offline.logs.decisionlog import DecisionLog
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Log
 from banditroute.offline.options import WEIGHTS
 from banditroute.offline.replay.feedback import Feedback
@@ -87,7 +88,9 @@ def remembered(
     """Notes on what learners know beforehand, what they are told, and how fast they forget."""
     notes = [] if feedback.plain else [feedback.sentence()]
     if base.prior is not None:
-        notes.append(f"Learners start from a prior: {base.prior.requests:,} requests of {base.prior.source}.")
+        notes.append(
+            f"Learners start from a prior: {counted(base.prior.requests, 'request')} of {base.prior.source}."
+        )
     if half_lives:
         timed = log.at is not None
         said = (f"{name} {Span(life, timed)}" for name, life in half_lives.items())
@@ -101,7 +104,9 @@ def remembered(
 
 
 def _unscored(name: str, column: str, absent: int, cells: int) -> str:
-    where = "the log has no such column" if absent == cells else f"{absent:,} rows have none"
+    where = "the log has no such column"
+    if absent < cells:
+        where = counted(absent, "row has none", "rows have none")
     return (
         f"The weights price {column}, but {where}: name the column with --columns {column}=COLUMN, "
         f"fill it in, or set --weights {name}=0."

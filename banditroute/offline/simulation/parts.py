@@ -135,5 +135,6 @@ def take(log: Log, rows: Bools) -> Log:
         at=None if log.at is None else log.at[kept],
         unit=None if log.unit is None else [log.unit[i] for i in kept.tolist()],
         prompts=None if log.prompts is None else [log.prompts[i] for i in kept.tolist()],
+        judged=None if log.judged is None else log.judged.of(kept),
         features={name: values[kept] for name, values in log.features.items()},
     )

@@ -7,6 +7,7 @@ folded by the very function that the service folds its log with.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -41,8 +42,9 @@ def play_live(
     """The choices `(n,)` of a policy whose log is folded after every so many requests, and what it knows at
     the end.
 
-    What meters and judges say is reported before the next request, what people say when they are due; a call
-    that failed is an error, known at once.
+    Between two folds the state stands still, so what comes there is decided at once, as a batch. What meters
+    and judges say is reported before the next request, what people say when they are due; a call that failed
+    is an error, known at once.
     """
     log = course.log
     assert log.at is not None
@@ -52,19 +54,23 @@ def play_live(
     masked: frozenset[str] = frozenset()
     events = _Events()
     actions = np.empty(n, np.int64)
-    for t in range(n):
-        at = float(log.at[t])
-        if t in prices:
-            state, masked = at_epoch(state, settings, course, t)
-        events.report(t, at)
-        if t % every == 0 and (news := events.page()) is not None:
+    for first, last in itertools.pairwise(sorted({*range(0, n, every), *prices, n})):
+        if first in prices:
+            state, masked = at_epoch(state, settings, course, first)
+        events.report(first, float(log.at[first]))
+        if first % every == 0 and (news := events.page()) is not None:
             state = fold(state, news, settings)
-        request = Request(f"{seed}-{t}", at, int(seeds[t]), contexts[t], preferences)
-        (decision,) = decide(state, [request], policy, settings, masked=masked)
-        a = actions[t] = log.models.index(decision.model)
-        events.decided(decision)
-        for due, factor, value, source, who in _said(course, t, int(a)):
-            events.expect(due, decision.id, factor, value, source, who)
+        batch = [
+            Request(f"{seed}-{t}", float(log.at[t]), int(seeds[t]), contexts[t], preferences)
+            for t in range(first, last)
+        ]
+        for t, decision in enumerate(decide(state, batch, policy, settings, masked=masked), start=first):
+            if t > first:
+                events.report(t, float(log.at[t]))
+            a = actions[t] = log.models.index(decision.model)
+            events.decided(decision)
+            for due, factor, value, source, who in _said(course, t, int(a)):
+                events.expect(due, decision.id, factor, value, source, who)
     return actions, state
 
 

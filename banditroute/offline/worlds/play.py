@@ -29,10 +29,12 @@ METERED: tuple[Factor, ...] = ("usd", "seconds", "output_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """What one policy did under one seed, `(n,)` each: the model chosen, what it earned, how much less
-    that was than the best model of the class earned there, and what it cost; `believed` is the quality that
-    a learner would expect of those very answers at the end, NaN of who learns nothing."""
+    """What one policy did under one seed, `(n,)` each: the class of the request, the model chosen, what
+    it earned, how much less that was than the best model of the class earned there, and what it cost;
+    `believed` is the quality that a learner would expect of those very answers at the end, NaN of who
+    learns nothing."""
 
+    request_class: Ints
     actions: Ints
     reward: Floats
     regret: Floats
@@ -47,6 +49,7 @@ def path_of(course: Course, actions: Ints, believed: Floats | None = None) -> Pa
     rows = np.arange(len(actions))
     log, reward = course.log, course.reward[rows, actions]
     return Path(
+        log.class_index,
         actions,
         reward,
         course.reward[rows, course.best] - reward,

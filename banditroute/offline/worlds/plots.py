@@ -1,4 +1,5 @@
-"""The picture of a scenario: reward, models chosen and spend over time, with the events marked."""
+"""The picture of a scenario: reward, models chosen and spend over time, quality where some was promised, and
+the events marked."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from banditroute.offline.simulation.plots import (
     short_name,
 )
 from banditroute.offline.worlds.findings import REGRET_AGAINST, Played, ScenarioFindings
+from banditroute.offline.worlds.promises import draw_promise, promised
 from banditroute.offline.worlds.timeline import active, arrivals
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ Line = tuple[Played, str, str, str]
 
 
 def draw(result: ScenarioFindings, path: str | FilePath | None = None) -> Figure:
-    """Three panels over the same requests; saved where `path` says (PNG, SVG, PDF by its extension)."""
+    """Panels over the same requests; saved where `path` says (PNG, SVG, PDF by its extension)."""
     try:
         import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -48,20 +50,28 @@ def draw(result: ScenarioFindings, path: str | FilePath | None = None) -> Figure
     except ImportError as error:
         raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.5, 9.0))
+        promise = promised(result)
+        figure = Figure(figsize=(9.5, 9.0 if promise is None else 11.5))
         FigureCanvasAgg(figure)
-        reward, share, spend = figure.subplots(3, 1, sharex=True, height_ratios=[5, 4, 3])
+        heights = [5, 4, 3] if promise is None else [5, 4, 4, 3]
+        panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+        reward, share, spend = panels[0], panels[-2], panels[-1]
         lines, ends = _lines(result), _windows(result)
+        if promise is not None:
+            learners = [line for line in lines if line[0].learns]
+            draw_promise(
+                panels[1], result, promise[1], learners, ends[1], lambda values: _sums_over(values, ends)
+            )
         _curves(reward, result, lines, ends, "reward", 1.0, 0.05)
         reward.set_title(f"Reward per request ({_bands(result)})", loc="left", fontsize=9.5)
-        _shares(share, result, ends)
+        _shares(share, result, ends, None if promise is None else promise[0])
         _curves(spend, result, lines, ends, "usd", 1000.0, 0.085)
         spend.set_title("Spend, USD per 1,000 requests", loc="left", fontsize=9.5)
         spend.set_ylim(bottom=0.0)
         window = max(1, round(WINDOW * result.scenario.requests))
         spend.set_xlabel(f"requests (each point is the mean of up to {window:,} before it)")
         spend.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        for axes in (reward, share, spend):
+        for axes in panels:
             _mark_events(axes, result, named=axes is reward)
         figure.suptitle(result.scenario.title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         if path is not None:
@@ -104,9 +114,14 @@ def _windows(result: ScenarioFindings) -> tuple[Ints, Ints]:
 
 
 def _mean_over(values: Floats, ends: tuple[Ints, Ints]) -> Floats:
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    means: Floats = (sums[ends[1]] - sums[ends[0]]) / (ends[1] - ends[0])
+    means: Floats = _sums_over(values, ends) / (ends[1] - ends[0])
     return means
+
+
+def _sums_over(values: Floats, ends: tuple[Ints, Ints]) -> Floats:
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    found: Floats = sums[ends[1]] - sums[ends[0]]
+    return found
 
 
 def _curves(
@@ -136,9 +151,11 @@ def _curves(
     end_labels(axes, labels, gap)
 
 
-def _shares(axes: Axes, result: ScenarioFindings, ends: tuple[Ints, Ints]) -> None:
-    """Models that the first learner chose, as stacked shares; the watched one at the bottom."""
+def _shares(axes: Axes, result: ScenarioFindings, ends: tuple[Ints, Ints], whose: str | None) -> None:
+    """Models that one policy chose, the first learner if none is named, as stacked shares; the watched one at
+    the bottom."""
     learner = next((own for own in result.played if own.learns), result.played[0])
+    learner = learner if whose is None else result.named(whose)
     k = len(result.models)
     chosen = [np.mean([path.actions == a for path in learner.paths], axis=0) for a in range(k)]
     ranked = sorted(range(k), key=lambda a: (a != result.watched, -chosen[a].mean()))
@@ -155,7 +172,7 @@ def _shares(axes: Axes, result: ScenarioFindings, ends: tuple[Ints, Ints]) -> No
     axes.set_ylim(0, 1)
     labels = [(float(y), name, darker(c)) for y, name, c in zip(middles, names, colours, strict=True)]
     end_labels(axes, labels, 0.065)
-    axes.set_title(f"Models that {learner.policy} chose", loc="left", fontsize=9.5)
+    axes.set_title(f"Share of each model under “{learner.policy}”", loc="left", fontsize=9.5)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
 
 

@@ -112,10 +112,12 @@ def _shares(result: ScenarioFindings) -> Sheet:
                 cells += [f"{result.settled(own, phase):.0%}", _moved(result.recovery(own, phase))]
             cells.append(f"{result.ended(own, phase):.0%}")
         rows.append((_kind(own), tuple(cells)))
-    caption = (
-        f"Of each phase, the share in its last {SETTLED} requests. Moved after: requests until the share "
-        f"over {WINDOW} went half-way to where the truth's best has it (– where it need not move)."
-    )
+    caption = f"Of each phase, the share in its last {SETTLED} requests."
+    if any(phase.moves_watched for phase in result.phases):
+        caption += (
+            f" Moved after: requests until the share over {WINDOW} went half-way to where the truth's best "
+            "has it (– where it need not move)."
+        )
     return Sheet(f"Share of {result.models[result.watched]}", tuple(columns), tuple(rows), caption)
 
 
