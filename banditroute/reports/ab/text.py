@@ -1,0 +1,169 @@
+"""A report on an experiment for the terminal: its tables, in words."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from banditroute.reports.ab.findings import ABReport, ClassEffect, MetricEffect, Saving, VariantCount
+from banditroute.reports.ab.metrics import METRICS
+from banditroute.reports.ab.words import change
+from banditroute.reports.findings import Range
+from banditroute.reports.text import amount
+from banditroute.reports.verdict import POINTS, usd
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDTH = 120
+"""Of the text, in characters."""
+
+Table = tuple[str, list[str], list[list[str]]]
+"""Title, heads, and rows; the first column names a row."""
+
+
+def title(report: ABReport) -> str:
+    """Of the whole report."""
+    return f"Experiment {report.experiment}" if report.experiment else "Experiment"
+
+
+def tables(report: ABReport) -> list[Table]:
+    """Every table of the report; columns that nobody fills are left out."""
+    several = len(report.comparisons) > 1
+    made = [
+        _table(
+            "Variants", ["variant", "units", "due", "requests"], [_variant(one) for one in report.variants]
+        ),
+        _table(
+            f"Treatment less control ({report.control})",
+            ["metric", "treatment", "control", "with it", "difference", "ratio", "p", "values", "units"],
+            [_effect(one, several) for one in report.effects],
+        ),
+        _table(
+            "By class, for all classes together",
+            ["class", "metric", "treatment", "difference", "p (Holm)", "requests", "units"],
+            [_class(one, several) for one in report.classes],
+        ),
+        _table(
+            "Savings",
+            ["treatment", "per 1,000 requests", "per month"],
+            [_saving(one) for one in report.savings],
+        ),
+    ]
+    return [table for table in made if table[2]]
+
+
+def _table(name: str, heads: list[str], rows: list[list[str]]) -> Table:
+    kept = [i for i in range(len(heads)) if any(row[i] for row in rows)]
+    return name, [heads[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def _variant(one: VariantCount) -> list[str]:
+    return [one.name, f"{one.units:,}", f"{one.due:,.0f}", f"{one.requests:,}"]
+
+
+def _effect(one: MetricEffect, several: bool) -> list[str]:
+    return [
+        METRICS[one.metric].title,
+        one.treatment if several else "",
+        level(one.control_mean, one.metric),
+        level(one.treatment_mean, one.metric),
+        difference(one.difference, one.metric) + ("" if one.stage != "early" else " early"),
+        _ratio(one.ratio),
+        _p(one.p),
+        f"{one.known:,}",
+        f"{one.units:,}",
+    ]
+
+
+def _class(one: ClassEffect, several: bool) -> list[str]:
+    return [
+        one.request_class,
+        METRICS[one.metric].title,
+        one.treatment if several else "",
+        difference(one.difference, one.metric) + (" *" if one.clear else ""),
+        _p(one.p),
+        f"{one.requests:,}",
+        f"{one.units:,}",
+    ]
+
+
+def _saving(one: Saving) -> list[str]:
+    return [one.treatment, amount(one.per_request, 1_000), amount(one.per_month)]
+
+
+def level(value: float | None, metric: str) -> str:
+    """A mean of a metric."""
+    if value is None:
+        return ""
+    if metric == "usd":
+        return usd(value)
+    unit = METRICS[metric].unit
+    if unit == "points":
+        return f"{POINTS * value:.1f}"
+    return f"{value:,.0f}" if unit == "tokens" else f"{value:.3f}" if not unit else f"{value:.2f} {unit}"
+
+
+def difference(value: Range | None, metric: str) -> str:
+    """A difference of a metric with its interval, if it has one yet."""
+    if value is None:
+        return ""
+    return change(value, metric) if value.low is not None else f"{change(value, metric)} (no interval yet)"
+
+
+def _ratio(value: Range | None) -> str:
+    if value is None:
+        return ""
+    if value.low is None or value.high is None:
+        return f"{value.mean:.2f}"
+    return f"{value.mean:.2f} ({value.low:.2f}–{value.high:.2f})"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+def printed(report: ABReport) -> RenderableType:
+    """The verdict, the tables, and the notes."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    parts: list[RenderableType] = [Text(report.verdict, style="bold"), Text("")]
+    for name, heads, rows in tables(report):
+        grid = Grid(
+            title=name,
+            title_justify="left",
+            title_style="bold",
+            header_style="bold",
+            box=None,
+            pad_edge=False,
+        )
+        for head in heads:
+            grid.add_column(escape(head), justify="left" if head in _WORDS else "right")
+        for row in rows:
+            grid.add_row(*(escape(cell) for cell in row))
+        parts += [grid, Text("")]
+    return Group(*parts, *(Text(note, style="dim") for note in report.notes))
+
+
+_WORDS = ("variant", "metric", "treatment", "class")
+
+
+def plain(report: ABReport) -> str:
+    """The same as text."""
+    from rich.console import Console
+
+    page = io.StringIO()
+    console = Console(file=page, width=WIDTH, no_color=True, force_terminal=False)
+    console.print(title(report), "", printed(report), sep="\n")
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+
+
+def rows_of(table: Table) -> Sequence[tuple[str, Sequence[str]]]:
+    """Rows as a page's table takes them."""
+    return [("", row) for row in table[2]]
