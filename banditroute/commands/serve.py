@@ -55,8 +55,9 @@ def serve(
     from banditroute.config.load import load
     from banditroute.config.priorfile import with_prior
     from banditroute.routing.engine import opened_store
-    from banditroute.routing.probing import probe_warnings
     from banditroute.service.app import create_app
+    from banditroute.service.logs import start_log
+    from banditroute.service.ready import check_ready, start_warnings
     from banditroute.service.run import check_host, listening_socket, run
     from banditroute.store.keys import KeyStore
 
@@ -64,19 +65,23 @@ def serve(
     for warning in loaded.warnings:
         click.echo(f"Warning: {warning}", err=True)
     settings = with_prior(loaded.settings, prior)
+    check_ready(settings, loaded.problems)
     host = settings.server.host if host is None else host
     store = opened_store(settings)
-    for warning in probe_warnings(settings, store.controls.after(0, "probe")):
+    keys_required = check_host(host, KeyStore(store.engine), insecure=insecure)
+    for warning in start_warnings(settings, store):
         click.echo(f"Warning: {warning}", err=True)
-    keys = KeyStore(store.engine)
-    keys_required = check_host(host, keys, insecure=insecure)
-    if settings.auth.required and not keys.held():
-        click.echo(
-            "Warning: [auth] asks for API keys and none holds; see `banditroute keys --help`.", err=True
-        )
+    log = start_log(settings.logging)
     bound = listening_socket(host, settings.server.port if port is None else port)
     app = create_app(settings, store, progress=_progress, keys_required=keys_required)
-    run(app, bound, lambda where: click.echo(f"banditroute listens on {where}, documented at {where}/docs"))
+    try:
+        run(
+            app,
+            bound,
+            lambda where: click.echo(f"banditroute listens on {where} (open it in a browser; API: /docs)"),
+        )
+    finally:
+        log.close()
 
 
 @click.command(epilog="Example: banditroute rebuild --verify")

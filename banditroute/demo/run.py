@@ -91,7 +91,7 @@ def _serve_on(console: Console, process: subprocess.Popen[bytes], config: Path, 
     """Keeps the service up until Ctrl-C, which is the normal end."""
     try:
         console.print(
-            f"\nThe service goes on at {url} (API: {url}/docs). Try it:\n\n"
+            f"\nThe service goes on. Open {url} in a browser to look at it (API: {url}/docs), or try it:\n\n"
             f"""  curl -s {url}/v1/route -H 'content-type: application/json' """
             """-d '{"prompt": "Translate this letter into German."}'\n\n"""
             "Ctrl-C ends it.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -15,12 +16,18 @@ from banditroute.errors import StoreError
 from banditroute.judge.run import judge_thread
 from banditroute.router import AsyncRouter
 from banditroute.routing.follow import Progress
+from banditroute.routing.judging import judging_now
+from banditroute.routing.tally import Tally
 from banditroute.service import contract, errors
 from banditroute.service.auth import Gate
 from banditroute.service.controls import add_control_routes
+from banditroute.service.experiments import add_experiment_routes
 from banditroute.service.hot import HotApp, feedback_handler, route_handler
 from banditroute.service.keyring import Keyring
 from banditroute.service.metrics import add_metrics
+from banditroute.service.observing import Observer
+from banditroute.service.pages.routes import add_pages
+from banditroute.service.pages.site import Site
 from banditroute.service.replies import (
     FeedbackReply,
     ModelsReply,
@@ -34,6 +41,8 @@ from banditroute.service.replies import (
     state_reply,
 )
 from banditroute.service.reports import add_report_routes
+from banditroute.service.tracing import open_telemetry
+from banditroute.service.traffic import Traffic
 from banditroute.store import Store
 from banditroute.store.keys import KeyStore
 
@@ -53,41 +62,56 @@ def create_app(
     router = AsyncRouter(settings, store, progress=progress)
     keyring = Keyring(KeyStore(router.store.engine), settings.auth.requests_per_minute)
 
-    judge = judge_thread(settings, router.store)
+    traffic, telemetry = Traffic(settings), open_telemetry(settings)
+    observer = Observer(settings, traffic, telemetry)
+    judge = judge_thread(settings, router.store, observer.judged)
+    tally = Tally(router.store, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keyring.start()
         if judge is not None:
             judge.start()
+        tally.start()
         yield
+        await asyncio.to_thread(tally.close)
         if judge is not None:
             await asyncio.to_thread(judge.close)
         keyring.close()
+        site.close()
+        if telemetry is not None:
+            await asyncio.to_thread(telemetry.close)
         await router.close()
 
     app = HotApp(
         Gate(keyring, required=keys_required or settings.auth.required),
+        traffic,
         title="banditroute",
         version=banditroute.__version__,
         description="Picks a language model for each request and learns from what comes back.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
-    errors.install(app)
-    _add_hot_routes(app, router)
+    site = Site(router)
+    app.refusal = site.refusal
+    errors.install(app, site.refusal)
+    _add_hot_routes(app, router, observer)
     _add_reading_routes(app, router)
-    add_report_routes(app, router)
+    savings = add_report_routes(app, router)
+    add_experiment_routes(app, router)
     add_control_routes(app, router)
-    add_metrics(app, router)
+    add_metrics(app, router, observer, tally)
     _add_health(app, router, keyring)
     contract.document(app)
+    add_pages(app, site, keyring, savings)
     return app
 
 
-def _add_hot_routes(app: HotApp, router: AsyncRouter) -> None:
+def _add_hot_routes(app: HotApp, router: AsyncRouter, observer: Observer) -> None:
     app.add_hot(
         "/v1/route",
-        route_handler(router),
+        route_handler(router, observer),
         name="route",
         summary="Choose a model for a request",
         description="Decides only: the application calls the model itself, and then reports back.",
@@ -95,7 +119,7 @@ def _add_hot_routes(app: HotApp, router: AsyncRouter) -> None:
     )
     app.add_hot(
         "/v1/feedback",
-        feedback_handler(router),
+        feedback_handler(router, observer),
         name="feedback",
         summary="Report what is known about decisions",
         description="One object or a list, which is stored as a whole or not at all. Whatever is known, "
@@ -139,8 +163,19 @@ def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
     ) -> Response:
         known = await router.folded(min_seq, timeout)
         pending = await asyncio.to_thread(router.store.pending)
-        policy, prior = settings.policy, settings.prior
-        return _json(state_reply(known, pending=pending, policy=policy.name, mode=policy.mode, prior=prior))
+        policy, at = settings.policy, time.time()
+        judging = await asyncio.to_thread(judging_now, settings, router.store, at)
+        return _json(
+            state_reply(
+                known,
+                pending=pending,
+                policy=policy.name,
+                mode=policy.mode,
+                prior=settings.prior,
+                at=at,
+                judging=judging,
+            )
+        )
 
 
 def _add_health(app: FastAPI, router: AsyncRouter, keyring: Keyring) -> None:

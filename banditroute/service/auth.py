@@ -17,8 +17,17 @@ from banditroute.service.keyring import Caller, Keyring
 from banditroute.store.keys import PREFIX
 from banditroute.store.scopes import SCOPES, SOURCES
 
-UNGUARDED = frozenset({"/healthz", "/readyz"})
-"""What those may ask who watch the process and hold no key."""
+UNGUARDED = frozenset({"/healthz", "/readyz", "/login"})
+"""What those may ask who hold no key: they watch the process, or are about to show one."""
+
+STATIC = "/static/"
+"""How the addresses of files begin that hold nothing of anybody's: styles and scripts of the pages."""
+
+SIGNING = frozenset({("POST", "/login"), ("POST", "/logout")})
+"""Where a key is shown and taken back."""
+
+COOKIE = "banditroute_key"
+"""The cookie in which a browser keeps the key that was shown at `/login`; it opens pages and what is read."""
 
 READING = frozenset({"read", "admin"})
 """The scopes that open every GET."""
@@ -27,6 +36,7 @@ OPENED_BY = {
     ("POST", "/v1/route"): frozenset({"route"}),
     ("POST", "/v1/feedback"): frozenset({"feedback", "judge"}),
     ("POST", "/v1/controls"): frozenset({"admin"}),
+    ("POST", "/try"): READING,
 }
 """Method and path -> the scopes that open it, besides what is only read. Any other place is for `admin`."""
 
@@ -38,20 +48,23 @@ ANYBODY = Caller(
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """What a request asks for, in words, and the scopes that open it."""
+    """What a request asks for, in words, and the scopes that open it. `by_cookie` says that a key in the
+    browser's cookie does too: never where applications route and report."""
 
     place: str
     scopes: frozenset[str]
+    by_cookie: bool = False
 
 
 def entrance(method: str, path: str) -> Entrance | None:
     """What a method and path need; None where nobody is asked for a key. A route that is added is closed to
     all but `admin` until somebody opens it."""
     if method in ("GET", "HEAD"):
-        scopes = None if path in UNGUARDED else READING
+        scopes = None if path in UNGUARDED or path.startswith(STATIC) else READING
     else:
-        scopes = OPENED_BY.get((method, path), frozenset({"admin"}))
-    return None if scopes is None else Entrance(cut(f"{method} {path}"), scopes)
+        scopes = None if (method, path) in SIGNING else OPENED_BY.get((method, path), frozenset({"admin"}))
+    by_cookie = method in ("GET", "HEAD") or not path.startswith("/v1/")
+    return None if scopes is None else Entrance(cut(f"{method} {path}"), scopes, by_cookie)
 
 
 class Gate:
@@ -67,7 +80,10 @@ class Gate:
         Raises NotAuthenticated without a key where one is needed, and for one that is unknown or revoked;
         TooManyRequests beyond the key's rate; NotAllowed where no scope of the key opens what it asks for.
         """
+        headers = list(headers)
         sent = _credential(headers)
+        if by_cookie := sent is None and wanted.by_cookie:
+            sent = _cookie(headers)
         if sent is None and not self.required:
             return ANYBODY
         if sent is None:
@@ -76,6 +92,8 @@ class Gate:
                 "service makes it with `banditroute keys create`)."
             )
         caller = self.keyring.find(sent)
+        if caller is None and by_cookie and not self.required:  # an old cookie keeps nobody out
+            return ANYBODY
         if caller is None:
             return self._stranger(sent)
         if caller.bucket is not None:
@@ -129,6 +147,18 @@ def _credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
             raise NotAuthenticated("The request carries two API keys that differ; send one of them.")
         found = sent
     return found
+
+
+def _cookie(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """The key in the browser's cookie; None without one."""
+    wanted = COOKIE.encode()
+    for name, value in headers:
+        if name == b"cookie":
+            for part in value.split(b";"):
+                own, _, text = part.strip().partition(b"=")
+                if own == wanted and text:
+                    return text
+    return None
 
 
 def _either(scopes: Iterable[str]) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from banditroute.reports.ab import ABReport
 from banditroute.reports.findings import SavingsReport
 from banditroute.reports.quality_findings import QualityReport
 from banditroute.routing.controls import ControlReply, ControlsReply
 from banditroute.routing.fields import ControlFields, FeedbackFields, RouteFields
 from banditroute.routing.refusals import MAX_FEEDBACK
 from banditroute.service.auth import UNGUARDED
+from banditroute.service.experiment_replies import ExperimentsReply
 from banditroute.service.replies import (
     ErrorReply,
     FeedbackReply,
@@ -38,6 +40,8 @@ _DOCUMENTED = (
     StatusReply,
     SavingsReport,
     QualityReport,
+    ExperimentsReply,
+    ABReport,
     ControlFields,
     ControlReply,
     ControlsReply,
@@ -80,7 +84,7 @@ _REFUSALS = {
     400: "The body is not JSON.",
     401: "An API key is missing, or is not known.",
     403: "The API key is not good for this, or the request was sent by a web page of another host.",
-    404: "There is no such decision.",
+    404: "There is no such decision, or no such experiment.",
     409: "An idempotency key came before, or comes twice, with another content.",
     413: "The body is too long.",
     422: "The request is refused; the message says which field and what to send instead.",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from banditroute.errors import (
     BanditrouteError,
@@ -24,6 +26,8 @@ JSON = "application/json"
 Extra = tuple[tuple[bytes, bytes], ...]
 """Headers that an answer needs besides its type and length."""
 
+ACCIDENT = "The service failed on this request; its log holds the reason. Please report it."
+
 Reply = tuple[int, bytes, Extra]
 """Status, body and headers of an answer."""
 
@@ -37,15 +41,17 @@ def error_reply(error: BanditrouteError) -> Reply:
 
 def accident_reply() -> Reply:
     """The answer to an error nobody meant; the log holds what it was."""
-    message = "The service failed on this request; its log holds the reason. Please report it."
-    return 500, _body(500, message, "internal_error"), ()
+    return 500, _body(500, ACCIDENT, "internal_error"), ()
 
 
-def install(app: FastAPI) -> None:
-    """Gives the app its error handlers; whatever goes wrong leaves in the same shape."""
+def install(app: FastAPI, page: Callable[[Scope, BanditrouteError], Response | None]) -> None:
+    """Gives the app its error handlers; whatever goes wrong leaves in the same shape, but for those who look
+    at pages, as `page` has it."""
 
     @app.exception_handler(BanditrouteError)
-    async def on_purpose(_: Request, error: BanditrouteError) -> Response:
+    async def on_purpose(request: Request, error: BanditrouteError) -> Response:
+        if shown := page(request.scope, error):
+            return shown
         status, body, extra = error_reply(error)
         headers = {name.decode(): value.decode() for name, value in extra}
         return Response(body, status, headers, media_type=JSON)
@@ -66,11 +72,17 @@ def install(app: FastAPI) -> None:
         elif error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "another method")
             message, code = f"{place} is not a way to ask; use {allowed}.", "method_not_allowed"
+        problem = BanditrouteError(message)
+        problem.status = error.status_code
+        if shown := page(request.scope, problem):
+            return shown
         body = _body(error.status_code, message, code)
         return Response(body, error.status_code, headers=error.headers, media_type=JSON)
 
     @app.exception_handler(Exception)
-    async def by_accident(_: Request, error: Exception) -> Response:
+    async def by_accident(request: Request, error: Exception) -> Response:
+        if shown := page(request.scope, BanditrouteError(ACCIDENT)):
+            return shown
         status, body = accident_reply()[:2]
         return Response(body, status, media_type=JSON)
 

@@ -10,22 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from banditroute.errors import BanditrouteError, RequestError, TooLarge
 from banditroute.router import AsyncRouter
+from banditroute.routing.fields import FeedbackFields
 from banditroute.routing.refusals import read_feedback_body, read_route_body
 from banditroute.service.auth import Gate, admit_feedback, entrance
 from banditroute.service.errors import Extra, Reply, accident_reply, error_reply
 from banditroute.service.keyring import Caller
+from banditroute.service.observing import Headers, Observer
 from banditroute.service.origin import foreign_origin
 from banditroute.service.replies import FeedbackReply, encode, route_reply
-from banditroute.types import Decision, Receipt
+from banditroute.service.traffic import Route, Traffic
+from banditroute.types import OTHER, Decision, Receipt
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a body that are read; a longer one is refused."""
@@ -33,8 +37,6 @@ MAX_BODY = 4 * 1024 * 1024
 _JSON = (b"content-type", b"application/json")
 
 _log = logging.getLogger(__name__)
-
-Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Answer(Protocol):
@@ -62,26 +64,50 @@ class HotApp(FastAPI):
     either without passing the gate; other routes find who did as `request.state.caller`.
     """
 
-    def __init__(self, gate: Gate, **documented: Any) -> None:
+    def __init__(self, gate: Gate, traffic: Traffic, **documented: Any) -> None:
         self.gate = gate
+        self.traffic = traffic
+        self.refusal: Callable[[Scope, BanditrouteError], ASGIApp | None] = lambda *_: None
+        """How somebody is refused who looks at pages; None leaves it in JSON."""
         self.hot: dict[bytes, Begin] = {}
         self._apps: dict[tuple[str, str], ASGIApp] = {}
         super().__init__(**documented)
 
     def add_hot(self, path: str, handler: Handler, **documented: Any) -> None:
         """Adds a hot `POST` route."""
-        begin = guarded(handler, self.gate, path)
+        begin = guarded(handler, self.gate, path, self.traffic.route("POST", path))
         app = as_asgi(begin)
         self.router.routes.append(RawRoute(path, app, **documented))
         self.hot[path.encode()] = begin
         self._apps["POST", path] = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes hot requests on directly, everything else through FastAPI; nothing of foreign web pages,
-        nor of those whom the gate refuses."""
+        """Passes hot requests on directly, everything else through FastAPI, where it is counted; nothing of
+        foreign web pages, nor of those whom the gate refuses."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
-            return
+        elif (scope["method"], scope["path"]) in self._apps:
+            await self._pass(scope, receive, send)
+        else:
+            await self._count(scope, receive, send)
+
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, and counts its answer under the pattern of its route."""
+        begun, status = time.perf_counter(), 500
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._pass(scope, receive, sent)
+        finally:
+            path = getattr(scope.get("route"), "path_format", OTHER)
+            self.traffic.route(scope["method"], path).answered(status, time.perf_counter() - begun)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path, headers = scope["method"], scope["path"], scope["headers"]
         hot = self._apps.get((method, path))
         try:
@@ -90,7 +116,10 @@ class HotApp(FastAPI):
             if hot is None and (wanted := entrance(method, path)):
                 scope.setdefault("state", {})["caller"] = self.gate.admit(wanted, headers)
         except BanditrouteError as error:
-            await _answer(send, *error_reply(error))
+            if page := self.refusal(scope, error):
+                await page(scope, receive, send)
+            else:
+                await _answer(send, *error_reply(error))
             return
         await (hot or super().__call__)(scope, receive, send)
 
@@ -110,18 +139,25 @@ class ClientGone(Exception):
     """The client left before its body was read; nobody is there to be answered."""
 
 
-def guarded(handler: Handler, gate: Gate, path: str) -> Begin:
-    """The handler of a `POST` behind the gate, with every refusal and defect turned into an answer."""
+def guarded(handler: Handler, gate: Gate, path: str, counted: Route) -> Begin:
+    """The handler of a `POST` behind the gate, with every refusal and defect turned into an answer, and every
+    answer counted."""
     wanted = entrance("POST", path)
     assert wanted is not None, "only reading is open to everybody"
 
     def begin(body: bytes, headers: Headers, answer: Answer) -> None:
+        begun = time.perf_counter()
+
+        def told(status: int, reply: bytes, extra: Extra = ()) -> None:
+            answer(status, reply, extra)
+            counted.answered(status, time.perf_counter() - begun)
+
         try:
             if foreign := foreign_origin(headers):
                 raise foreign
-            handler(body, headers, gate.admit(wanted, headers), answer)
+            handler(body, headers, gate.admit(wanted, headers), told)
         except Exception as error:  # noqa: BLE001 (told in the shape of every other error)
-            answer(*refused(error))
+            told(*refused(error))
 
     return begin
 
@@ -157,38 +193,55 @@ def as_asgi(begin: Begin) -> ASGIApp:
     return app
 
 
-def route_handler(router: AsyncRouter) -> Handler:
+def route_handler(router: AsyncRouter, observer: Observer) -> Handler:
     """`POST /v1/route`."""
 
-    def handle(body: bytes, _: Headers, __: Caller, answer: Answer) -> None:
-        draft = router.prepare(read_route_body(body))
+    def handle(body: bytes, headers: Headers, caller: Caller, answer: Answer) -> None:
+        begun = time.time_ns()
 
         def decided(decision: Decision | Exception) -> None:
             if isinstance(decision, Exception):
                 answer(*refused(decision))
+                observer.refused("route", decision, headers, begun)
                 return
             reply = route_reply(decision, ignored_features=draft.ignored_features, dry_run=draft.dry_run)
             answer(200, encode(reply))
+            if not draft.dry_run:
+                observer.routed(decision, headers, begun)
 
+        try:
+            draft = router.prepare(read_route_body(body), caller.name)
+        except BanditrouteError as error:
+            observer.refused("route", error, headers, begun)
+            raise
         router.submit(draft, _safely(decided, answer))
 
     return handle
 
 
-def feedback_handler(router: AsyncRouter) -> Handler:
+def feedback_handler(router: AsyncRouter, observer: Observer) -> Handler:
     """`POST /v1/feedback`."""
 
     def handle(body: bytes, headers: Headers, caller: Caller, answer: Answer) -> None:
+        begun = time.time_ns()
+        items: Sequence[FeedbackFields] = ()
+
         def stored(receipt: Receipt | Exception) -> None:
             if isinstance(receipt, Exception):
                 answer(*refused(receipt))
+                observer.refused("feedback", receipt, headers, begun, items)
                 return
             answer(200, encode(FeedbackReply(receipt.accepted, receipt.duplicates, receipt.event_seq)))
+            observer.told(items, receipt, headers, begun)
 
-        items = read_feedback_body(body)
-        admit_feedback(caller, items)
-        key = _idempotency_key(headers)
-        router.submit_report(items, key, _safely(stored, answer), principal=caller.name)
+        try:
+            items = read_feedback_body(body)
+            admit_feedback(caller, items)
+            key = _idempotency_key(headers)
+            router.submit_report(items, key, _safely(stored, answer), principal=caller.name)
+        except BanditrouteError as error:
+            observer.refused("feedback", error, headers, begun, items)
+            raise
 
     return handle
 

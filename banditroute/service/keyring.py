@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 from banditroute.errors import TooManyRequests
 from banditroute.store.keys import ID_LENGTH, KEY_LENGTH, Key, KeyStore, digest
+from banditroute.store.scopes import RESERVED
 
 POLL_SECONDS = 0.5
 """How often the store is asked; one count of a small table."""
@@ -120,7 +121,10 @@ class Keyring:
         if caller is not None and digest_ == key.digest:
             return caller
         rate = self._rate if key.requests_per_minute is None else key.requests_per_minute
-        return Caller(key.name, frozenset(key.scopes), frozenset(key.sources), Bucket(rate) if rate else None)
+        name = key.name
+        if name.casefold() in RESERVED:  # the bare name is that of the service's own worker
+            name = f"{name} {key.text_id}"
+        return Caller(name, frozenset(key.scopes), frozenset(key.sources), Bucket(rate) if rate else None)
 
     def _follow(self) -> None:
         while not self._ended.wait(POLL_SECONDS):

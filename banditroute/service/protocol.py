@@ -15,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from banditroute.errors import RequestError
 from banditroute.service.errors import Extra, error_reply
-from banditroute.service.hot import MAX_BODY, MAX_HEAD, TOO_LARGE, Begin, Headers, HotApp
+from banditroute.service.hot import MAX_BODY, MAX_HEAD, TOO_LARGE, Begin, HotApp
+from banditroute.service.observing import Headers
 
 _HEAD = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"

@@ -9,10 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from banditroute.config.priors import Prior
-from banditroute.core.feedback.account import Account, account
+from banditroute.core.feedback.account import Account, JudgingAccount, account
 from banditroute.core.feedback.fold import standing
 from banditroute.core.state import State
-from banditroute.core.steering.guardrails import Standing
 from banditroute.core.summary import Belief, counted_history, summary
 from banditroute.store import Record
 from banditroute.types import Candidate, Context, Decision, Exclusion, Model, Preferences
@@ -46,6 +45,7 @@ class RouteReply(Struct, frozen=True):
     request_class: str
     policy: str
     variant: str | None
+    experiment: str | None
     propensity: float
     state_seq: int
     fallbacks: tuple[str, ...]
@@ -78,6 +78,7 @@ class OutcomeReply(Struct, frozen=True):
     at: float
     rater: str
     stands: bool
+    principal: str = ""
 
 
 class ReceiptReply(Struct, frozen=True, kw_only=True):
@@ -101,6 +102,7 @@ class ReceiptReply(Struct, frozen=True, kw_only=True):
     state_seq: int
     kind: str
     mode: str
+    experiment: str | None
     variant: str | None
     variant_share: float
     marginal: float | None
@@ -114,6 +116,7 @@ class ReceiptReply(Struct, frozen=True, kw_only=True):
     wants_response: bool
     judge_propensity: float
     audit: bool
+    principal: str
     outcomes: list[OutcomeReply]
 
 
@@ -145,7 +148,6 @@ class StateReply(Struct, frozen=True):
     account: Account
     pending: int
     prior: PriorReply | None = None
-    guardrails: list[Standing] = []
 
 
 class ModelReply(Struct, frozen=True):
@@ -197,6 +199,7 @@ def route_reply(
         decision.context.request_class,
         decision.policy,
         decision.variant,
+        decision.experiment,
         decision.propensity,
         decision.state_seq,
         decision.fallbacks,
@@ -220,7 +223,7 @@ def receipt_reply(record: Record) -> ReceiptReply:
         decision_id=decision.id,
         candidates=[_candidate(candidate) for candidate in decision.candidates],
         outcomes=[
-            OutcomeReply(o.factor, o.value, o.source, o.seq, o.at, o.rater, o.seq in stands)
+            OutcomeReply(o.factor, o.value, o.source, o.seq, o.at, o.rater, o.seq in stands, o.principal)
             for o in record.outcomes
         ],
         **{name: getattr(decision, name) for name in _SHARED},
@@ -228,9 +231,16 @@ def receipt_reply(record: Record) -> ReceiptReply:
 
 
 def state_reply(
-    state: State, *, pending: int, policy: str, mode: str, prior: Prior | None = None
+    state: State,
+    *,
+    pending: int,
+    policy: str,
+    mode: str,
+    prior: Prior | None = None,
+    at: float | None = None,
+    judging: JudgingAccount | None = None,
 ) -> StateReply:
-    """The state as people read it."""
+    """The state as people read it, at a time."""
     return StateReply(
         seq=state.seq,
         at=state.at,
@@ -239,12 +249,11 @@ def state_reply(
         models=[model.id for model in state.models],
         classes=list(state.classes),
         estimates=summary(state),
-        account=account(state),
+        account=account(state, at, judging),
         pending=pending,
         prior=None
         if prior is None
         else PriorReply(prior.digest, prior.source, prior.requests, counted_history(state)),
-        guardrails=[] if state.watch.guards is None else state.watch.guards.standings(),
     )
 
 

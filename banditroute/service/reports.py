@@ -97,8 +97,8 @@ def _serves(until: float, task: asyncio.Task[bytes], now: float) -> bool:
     return not task.done() or (now < until and not task.cancelled() and task.exception() is None)
 
 
-def add_report_routes(app: FastAPI, router: AsyncRouter) -> None:
-    """Adds the reports to the app."""
+def add_report_routes(app: FastAPI, router: AsyncRouter) -> Reports[SavingsKey]:
+    """Adds the reports to the app; gives those on savings to whoever shows them too."""
     live = LiveSavings(router.settings, router.store, breathe=Breath())
 
     def billed(key: SavingsKey) -> SavingsReport:
@@ -139,6 +139,7 @@ def add_report_routes(app: FastAPI, router: AsyncRouter) -> None:
         return Response(body, media_type=JSON)
 
     _add_quality(app, router)
+    return reports
 
 
 def _add_quality(app: FastAPI, router: AsyncRouter) -> None:

@@ -15,7 +15,7 @@ SCOPES = {
     "app": ("route", "feedback"),
     "router": ("route",),
     "voice": ("feedback",),
-    "judge": ("judge",),
+    "panel": ("judge",),
     "reader": ("read",),
     "operator": ("admin",),
 }

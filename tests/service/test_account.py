@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from banditroute.config.feedback import AlertSettings, BudgetSettings, Guardrail
+from banditroute.config.feedback import AlertSettings, BudgetSettings, Guardrail, JudgeSettings
+from banditroute.store import open_store
+from banditroute.store.jobs import JobStore, NewJob
 from tests.router.setting import SETTINGS
 from tests.service.live import ask, serving
 
@@ -68,6 +71,8 @@ def test_before_anything_is_known_there_are_promises_only() -> None:
         "large",
         "undecided",
     )
+    assert (promise["scores"], promise["mean"], promise["low"], promise["high"]) == (0, None, -1.0, 1.0)
+    assert empty["judging"] is None
 
 
 def test_a_judge_is_shown_with_what_it_gives_too_much(known: dict[str, Any]) -> None:
@@ -101,6 +106,27 @@ def test_promises_changes_and_the_budget_are_shown(known: dict[str, Any]) -> Non
     pace = known["pace"]
     assert pace["shadow_usd"] > 0.0, "twice the budget was spent"
     assert 0.0 < pace["spent_today"] < 159 * 0.002 + 1e-9, "less, if midnight (UTC) came between"
+
+
+def test_promises_stand_in_one_place(where: str) -> None:
+    _, state = ask(where, "GET", "/v1/state")
+    assert "guardrails" not in state
+    _, openapi = ask(where, "GET", "/openapi.json")
+    assert "Standing" not in openapi["components"]["schemas"]
+
+
+def test_what_judging_takes_is_shown() -> None:
+    judged = replace(
+        SETTINGS, judge=JudgeSettings(model="judge", base_rate=0.2, value_rate=0.3, worker=False)
+    )
+    with serving(judged, store := open_store("memory://")) as address:
+        before = account(address, 0)["judging"]
+        job = NewJob("d1", "judge/pointwise-1", 0.2, "value", time.time())
+        JobStore(store.engine).enqueue_all([job])
+        after = account(address, 0)["judging"]
+    assert (before["base_rate"], before["value_rate"], before["usd_per_day"]) == (0.2, 0.3, 1.0)
+    assert (before["base_waiting"], before["value_waiting"], before["usd_per_verdict"]) == (0, 0, None)
+    assert (after["base_waiting"], after["value_waiting"]) == (0, 1)
 
 
 def test_the_contract_says_what_it_is(where: str) -> None:

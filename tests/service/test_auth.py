@@ -85,7 +85,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 def test_a_scope_opens_what_it_should_and_nothing_else(
     where: str, keys: dict[str, str], name: str, method: str, path: str
 ) -> None:
-    body = {"source": "judge"} if name == "judge" else {}
+    body = {"source": "judge"} if name == "panel" else {}
     answered = status(where, method, path, bearer(keys[name]), body)
     if PLACES[method, path].isdisjoint(SCOPES[name]):
         assert answered == 403
@@ -103,7 +103,7 @@ def test_without_a_key_that_holds_nothing_is_open(
 
 
 def test_who_watches_the_process_needs_no_key(where: str, keys: dict[str, str]) -> None:
-    for headers in ({}, bearer("wrong"), bearer(keys["judge"])):
+    for headers in ({}, bearer("wrong"), bearer(keys["panel"])):
         assert status(where, "GET", "/healthz", headers) == 200
         assert status(where, "GET", "/readyz", headers) == 200
 
@@ -138,7 +138,7 @@ def test_the_name_of_the_key_is_on_every_outcome(
     said = [
         ("app", {"quality": 0.9, "latency_ms": 20}),
         ("voice", {"quality": 0.4, "source": "metric"}),
-        ("judge", {"quality": 0.2, "source": "judge"}),
+        ("panel", {"quality": 0.2, "source": "judge"}),
     ]
     for name, facts in said:
         told = {"decision_id": decision["decision_id"], **facts}
@@ -150,13 +150,17 @@ def test_the_name_of_the_key_is_on_every_outcome(
         ("quality", "user", "app"),
         ("seconds", "user", "app"),
         ("quality", "metric", "voice"),
-        ("quality", "judge", "judge"),
+        ("quality", "judge", "panel"),
     ]
+    assert record.decision.principal == "app"
+    _, receipt = ask(where, "GET", f"/v1/decisions/{decision['decision_id']}", headers=bearer(keys["reader"]))
+    assert receipt["principal"] == "app"
+    assert [own["principal"] for own in receipt["outcomes"]] == ["app", "app", "voice", "panel"]
 
 
 @pytest.mark.parametrize(
     ("name", "source", "may"),
-    [("voice", "judge", "metric, user"), ("judge", "user", "judge"), ("judge", None, "judge")],
+    [("voice", "judge", "metric, user"), ("panel", "user", "judge"), ("panel", None, "judge")],
 )
 @pytest.mark.parametrize("listed", [False, True])
 def test_a_source_that_the_key_may_not_claim_is_refused(
@@ -164,7 +168,7 @@ def test_a_source_that_the_key_may_not_claim_is_refused(
 ) -> None:
     _, decision = ask(where, "POST", "/v1/route", {}, headers=bearer(keys["app"]))
     told = {"decision_id": decision["decision_id"], "quality": 1.0}
-    own = {**told, "source": "judge" if name == "judge" else "user"}
+    own = {**told, "source": "judge" if name == "panel" else "user"}
     claimed = {**told, "source": source} if source else told
     body = [own, claimed] if listed else claimed
     answered, reply = ask(where, "POST", "/v1/feedback", body, headers=bearer(keys[name]))

@@ -138,8 +138,8 @@ def test_each_request_on_a_connection_is_let_in_by_its_own_key(line: Line, keys:
         (post(path=UNUSUAL, extra=f"x-api-key: {keys['router']}\r\n"), 200),
         (post(path=UNUSUAL), 401),
         (post(told, "/v1/feedback", extra=f"x-api-key: {keys['app']}\r\n"), 403),
-        (post(told, "/v1/feedback", extra=f"x-api-key: {keys['judge']}\r\n"), 404),
-        (post(extra=f"x-api-key: {keys['judge']}\r\n"), 403),
+        (post(told, "/v1/feedback", extra=f"x-api-key: {keys['panel']}\r\n"), 404),
+        (post(extra=f"x-api-key: {keys['panel']}\r\n"), 403),
         (post(extra=f"x-api-key: {keys['gone']}\r\n"), 401),
         (post(extra=f"x-api-key: {keys['app']}\r\n"), 200),
     ] * 5

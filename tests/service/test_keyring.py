@@ -52,6 +52,15 @@ def test_a_key_is_found_by_all_of_it() -> None:
     assert ring.find(mixed) is None
 
 
+@pytest.mark.parametrize("name", ["judge", "Judge", "meter", "banditroute"])
+def test_a_key_with_the_name_of_a_worker_does_not_speak_for_it(name: str) -> None:
+    store = KeyStore(open_store("memory://").engine)
+    key, text = store.create(name, ["judge"])
+    caller = Keyring(store).find(text.encode())
+    assert caller is not None
+    assert caller.name == f"{name} {key.text_id}"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.9.1"])
 def test_loopback_needs_no_key(host: str) -> None:
     assert check_host(host, KeyStore(open_store("memory://").engine), insecure=False) is False
