@@ -29,6 +29,7 @@ VERBS = {
     "fit": "Learn priors from history, to start from.",
     "collect": "Ask several models the same prompts, for a log to begin with.",
     "probe": "Give models the golden set before they get traffic.",
+    "experiments": "List, start and stop experiments in live traffic.",
     "reset": "Learn a model afresh, since it is not what it was.",
     "rebuild": "Fold the whole event log and compare with the snapshot.",
     "db": "Bring the tables of the event log up to date.",

@@ -98,7 +98,10 @@ QUERIES: dict[str, Callable[[Views, float], object]] = {
 }
 """What pages ask, each within 50 ms."""
 
-PAGES: tuple[str, ...] = ()
+PAGES: tuple[str, ...] = (
+    "/", "/?range=1h", "/?range=7d", "/?range=30d", "/models", "/experiments", "/decisions",
+    "/decisions?model=model-7", "/decisions?text=0", "/try", "/calculator?traffic=1", "/docs",
+)  # fmt: skip
 """Pages to be measured over HTTP."""
 
 
@@ -260,7 +263,9 @@ def serve(folder: Path, store: Store, settings: Settings, rounds: int, seconds: 
 
 
 def page(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as reply:
+    """A page, made anew: what differs in the address is not kept for others."""
+    anew = f"{path}{'&' if '?' in path else '?'}at={time.perf_counter()}"
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{anew}") as reply:
         return bytes(reply.read())
 
 

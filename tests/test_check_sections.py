@@ -27,6 +27,11 @@ max_share = 0.2
 budget = 0.6
 [auth]
 required = true
+[telemetry]
+endpoint = "https://collector.example.com/secret-path"
+sample = 0.1
+[logging]
+format = "json"
 [[guardrails]]
 request_class = "code"
 baseline = "gpt-4o"
@@ -93,6 +98,8 @@ def test_every_configured_section_is_told(tmp_path: Path) -> None:
         "Everybody needs an API key",
         "In code, mean quality is at least that of gpt-4o less 0.03",
         "40% premium (fixed:gpt-4o), 60% auto (thompson)",
+        "Sends 10% of all traces to collector.example.com as banditroute.",
+        "Logs from info on, as one JSON object a line; decisions at debug.",
         "Nothing is set in trust.",
         "[auth] asks for API keys and none holds",
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 from pathlib import Path
 
@@ -20,3 +21,6 @@ def test_the_example_logs_are_what_their_script_writes(tmp_path: Path) -> None:
     make.write_decisions(tmp_path / "decisions.csv", SimulatedWorld(seed=4))
     for name in ("benchmark.csv", "decisions.csv"):
         assert (tmp_path / name).read_text() == (FOLDER / name).read_text()
+    make.write_experiment(tmp_path / "experiment.csv.gz", SimulatedWorld(seed=5))
+    packed = [(folder / "experiment.csv.gz").read_bytes() for folder in (tmp_path, FOLDER)]
+    assert gzip.decompress(packed[0]) == gzip.decompress(packed[1])

@@ -30,7 +30,7 @@ dd small{display:block;font-size:.8rem;font-weight:400;color:var(--soft)}
 .legend{color:var(--soft);font-size:.85rem;margin:.2rem 0}
 .legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .35em 0 0}
 .legend i+span{margin-right:1.2em}
-i.mine{background:var(--mine)}i.base{background:var(--base)}
+i.mine{background:var(--mine)}i.base{background:var(--base)}i.other{background:var(--other)}
 table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);font-size:.85rem;padding-bottom:.3rem}
 th,td{padding:.35rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}

@@ -5,6 +5,8 @@ It reaches the state by the times at which they did, whenever it is heard of, so
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from msgspec import structs
@@ -16,7 +18,7 @@ from banditroute.core.steering.guardrails import new_guards
 from banditroute.errors import RequestError
 from banditroute.routing.wording import quoted
 from banditroute.store.base import Store
-from banditroute.store.controls import Controls
+from banditroute.store.controls import Control, Controls
 
 MOST_NAMES = 10
 """How many classes a refusal names."""
@@ -30,6 +32,14 @@ def seen_to(state: State, store: Store) -> State:
     events = store.controls.after(0, "acknowledge")
     now = guards.seen_to((event.subject, event.at) for event in events)
     return state if now is guards else replace(state, watch=structs.replace(state.watch, guards=now))
+
+
+def is_acknowledged(alarm: Control, seen: Mapping[str, float]) -> bool:
+    """Whether somebody has seen an alarm, or what it is about, since it was raised. `seen` are the times of
+    the last acknowledgements by their subjects: for a guardrail its class or `*`, else what it is about."""
+    guarded = alarm.body.get("kind") == "guardrail"
+    names = (str(alarm.body.get("subject", "")), EVERY) if guarded else (alarm.subject,)
+    return any(seen.get(name, -math.inf) >= alarm.at for name in names)
 
 
 def acknowledged(subject: str, settings: Settings, controls: Controls) -> tuple[str, dict[str, object]]:

@@ -17,14 +17,15 @@ _SOURCES = ("user", "metric", "judge", "meter")
 def result_of(
     seq: int, decision: Decision, outcomes: Iterable[Outcome], classes: Collection[str] = ()
 ) -> Result:
-    """The row of decision number `seq`; `classes` are those declared, none where any name is one."""
+    """The row of decision number `seq`; `classes` are those declared, none where any name is one. Without a
+    unit, later attempts at a request are of the unit that its first decision is."""
     d, name = decision, decision.context.request_class
     chosen = next((c for c in d.candidates if c.model == d.model), None)
     facts = facts_of(d.context, outcomes)
     return Result(
         seq, d.id, d.at, name if not classes or name in classes else OTHER, d.model, d.policy, d.kind,
-        d.mode, d.experiment, d.variant, d.variant_share, d.context.unit, d.principal, d.propensity,
-        d.attempt,
+        d.mode, d.experiment, d.variant, d.variant_share, d.context.unit or d.root_id, d.principal,
+        d.propensity, d.attempt,
         None if chosen is None else chosen.quality,
         None if chosen is None else chosen.usd,
         None if chosen is None else chosen.seconds,

@@ -31,9 +31,12 @@ LARGE_PAGE = 2_000
 POLL_SECONDS = 1.0
 """How often the log is looked at."""
 
-REST = 12.0
-"""A step is followed by a rest of this many times the processor time it took, without its waiting: with
-what the log's writer does for it, a seventh of one core at most."""
+REST = 5.0
+"""A step is followed by a rest of this many times the processor time it took, where nobody else works …"""
+
+REST_BESIDE = 60.0
+"""… and of so many more times where the rest of the process keeps a core busy: whoever looks can wait, those
+who are served cannot."""
 
 LONGEST_REST = 0.5
 
@@ -139,6 +142,7 @@ class Tally:
             self._thread.join()
 
     def _run(self) -> None:
+        began, spent = time.perf_counter(), time.process_time()
         while not self._closing.is_set():
             started = time.thread_time()
             more = False
@@ -150,7 +154,16 @@ class Tally:
                     _log.exception("The dashboard's figures could not be brought up to date; trying again.")
                 self.failure = error
             worked = time.thread_time() - started
-            self._closing.wait(min(REST * worked, LONGEST_REST) if more else POLL_SECONDS)
+            now, by_all = time.perf_counter(), time.process_time()
+            beside = min(max(by_all - spent - worked, 0.0) / max(now - began, 1e-9), 1.0)
+            began, spent = now, by_all
+            self._closing.wait(_rest(worked, beside) if more else POLL_SECONDS)
+
+
+def _rest(worked: float, beside: float) -> float:
+    """Seconds of rest after so many seconds of work, where everything else kept the share `beside` of a core
+    busy meanwhile."""
+    return min((REST + REST_BESIDE * beside) * worked, LONGEST_REST)
 
 
 def _newest(newest: float, made: Iterable[float]) -> float:

@@ -34,10 +34,10 @@ class Exposed:
 
     `unit`, `variant`, `request_class`, `model` and `judge` are codes: places in `units`, `variants`, … in
     order of first appearance, −1 where no judge scored. A request without a unit is a unit of its own, named
-    by its decision id. `share` is the probability with which the unit got its variant, `propensity` that of
-    the model given the variant. `attempt` is above 1 for calls that took the place of a failed one. `people`
-    is the quality where it is no judge's.
-    `before` holds, for each unit `(units,)`, the mean of its requests before its first exposure.
+    by its decision id, and all attempts at it are that unit's. `share` is the probability with which the unit
+    got its variant, `propensity` that of the model given the variant. `attempt` is above 1 for calls that
+    took the place of a failed one. `people` is the quality where it is no judge's. `before` holds, for each
+    unit `(units,)`, the mean of its requests before its first exposure.
     """
 
     units: tuple[str, ...]

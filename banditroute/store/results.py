@@ -35,7 +35,8 @@ class Facts(Struct, frozen=True):
 class Result(Struct, frozen=True):
     """A decision and what stands about it, field by field as the table `results` has it.
 
-    `request_class` is `other` where classes are declared and this one is not. `expected_…` are those that
+    `request_class` is `other` where classes are declared and this one is not. `unit` of a later attempt at a
+    request without one is the id of the first. `expected_…` are those that
     the receipt gives of the chosen model.
     """
 

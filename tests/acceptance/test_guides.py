@@ -39,6 +39,8 @@ GUIDES = (
     "docs/when-models-change.md",
     "docs/how-much-feedback.md",
     "docs/experiments.md",
+    "docs/reports.md",
+    "docs/observability.md",
 )
 CONFIGURING = (
     "docs/guardrails.md",
@@ -48,6 +50,7 @@ CONFIGURING = (
     "docs/what-is-judged.md",
     "docs/when-models-change.md",
     "docs/new-models.md",
+    "docs/observability.md",
 )
 """Guides with pieces of a configuration."""
 
@@ -148,7 +151,7 @@ def test_every_piece_of_a_configuration_is_right(
         config = tmp_path / f"{place}.toml"
         _configured(config, piece)
         for name in re.findall(r'_env = "(\w+)"', piece):
-            monkeypatch.setenv(name, "a secret")
+            monkeypatch.setenv(name, "name=a-secret")  # as a list of headers too
         for module in re.findall(r'^redactor = "(\w+):(\w+)"', piece, re.MULTILINE):
             (tmp_path / f"{module[0]}.py").write_text(f"def {module[1]}(text):\n    return text\n")
             monkeypatch.syspath_prepend(str(tmp_path))

@@ -18,6 +18,7 @@ def notes(report: ABReport) -> list[str]:
         *_before(report),
         *_split(report),
         *_heavy(report),
+        *_powered(report),
         *_months(report),
     ]
     if report.effects:
@@ -96,6 +97,15 @@ def _heavy(report: ABReport) -> list[str]:
     return [
         f"A few units make most of the requests: these {own.units:,} tell as much as {own.alike:,.0f} that "
         "come equally often, so intervals may be too narrow."
+    ]
+
+
+def _powered(report: ABReport) -> list[str]:
+    if report.effect("powered") is None:
+        return []
+    return [
+        "Quality by judge and people takes the answers that people scored for a random sample of those that "
+        "the judge scored: ask for scores at random. Volunteers are no such sample."
     ]
 
 

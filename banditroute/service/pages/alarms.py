@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from banditroute.config.feedback import EVERY
+from banditroute.routing.acknowledging import is_acknowledged
 from banditroute.service.pages.desk import Desk
 from banditroute.store.controls import Control
 
@@ -37,7 +36,7 @@ def open_alarms(desk: Desk) -> list[Shown]:
     """The alarms that nobody has seen to, the newest first."""
     events = desk.controls.after(0, "alarm", "acknowledge")
     seen = {event.subject: event.at for event in events if event.kind == "acknowledge"}
-    alarms = [event for event in events if event.kind == "alarm" and not _is_seen(event, seen)]
+    alarms = [event for event in events if event.kind == "alarm" and not is_acknowledged(event, seen)]
     return [_shown(event) for event in reversed(alarms)]
 
 
@@ -45,11 +44,3 @@ def _shown(event: Control) -> Shown:
     body, kind = event.body, str(event.body.get("kind", ""))
     told = WORDS.get(kind, "Alarm")
     return Shown(str(body.get("id", event.subject)), kind, told, str(body.get("message", "")), event.at)
-
-
-def _is_seen(alarm: Control, seen: Mapping[str, float]) -> bool:
-    """Whether somebody said so since: of that of a guardrail by its class, of any other by what it is about
-    (`routing.acknowledging`)."""
-    guarded = alarm.body.get("kind") == "guardrail"
-    names = (str(alarm.body.get("subject", "")), EVERY) if guarded else (alarm.subject,)
-    return any(seen.get(name, -1.0) >= alarm.at for name in names)
