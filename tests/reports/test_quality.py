@@ -199,7 +199,7 @@ def test_models_without_scores_are_told_apart_from_bad_ones() -> None:
 
 KEYS = {
     "verdict", "basis", "answers", "failed", "people_scored", "asked", "first_at", "last_at", "judge",
-    "judges", "who_answers", "models", "classes", "notes",
+    "judges", "judging", "who_answers", "models", "classes", "notes",
 }  # fmt: skip
 
 
