@@ -45,6 +45,8 @@ def route_all(client: Client, world: SimulatedWorld) -> int:
 def test_the_whole_story_of_the_laboratory(config: Path, tmp_path: Path) -> None:
     """The log is a learner's: the default interval is a confidence sequence, a normal one is refused."""
     log, prior = tmp_path / "decisions.parquet", tmp_path / "prior.json"
+    # Without a floor a learner may have given up the target in some class, and the log could not answer.
+    config.write_text(config.read_text().replace("[policy]\n", "[policy]\nfloor = 0.02\n"))
     with served(config) as (_, url), Client(url) as client:
         seq = route_all(client, SimulatedWorld(seed=1))
         client.state(seq)  # waits until all was learned and is in the event log

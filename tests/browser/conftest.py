@@ -32,7 +32,9 @@ class Looked:
         return self.page
 
 
-@pytest.fixture(scope="session")
+# The browser is ended with the module: while it runs, its driver's event loop counts as running in this
+# thread, and no other test could use `asyncio.run`.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     path = os.environ.get("BANDITROUTE_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
@@ -48,14 +50,14 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """With traffic, and names that try to break out of the page."""
     with filled(HOSTILE) as where:
         yield where
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def quiet() -> Iterator[str]:
     """The same with plain names."""
     with filled(SETTINGS) as where:

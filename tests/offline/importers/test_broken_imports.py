@@ -57,7 +57,7 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         "litellm-prior",
         "x.jsonl",
         text(PRIOR, {**PRIOR, "model": "n"}, {**PRIOR, "case_id": "d"}),
-        "1 of 2 requests lack a row for some of the 2 models",
+        "1 of 2 requests lacks a row for some of the 2 models",
     ),
     "spend without model": ("litellm-spend", "x.csv", SPEND + "a,acompletion,1,1,2025-01-01,2025-01-02,\n", "no model"),
     "spend with a broken time": (
