@@ -58,7 +58,7 @@ def serve(
     from banditroute.service.app import create_app
     from banditroute.service.logs import start_log
     from banditroute.service.ready import check_ready, start_warnings
-    from banditroute.service.run import check_host, listening_socket, run
+    from banditroute.service.run import check_host, is_loopback, listening_socket, run
     from banditroute.store.keys import KeyStore
 
     loaded = load(config)
@@ -73,7 +73,13 @@ def serve(
         click.echo(f"Warning: {warning}", err=True)
     log = start_log(settings.logging)
     bound = listening_socket(host, settings.server.port if port is None else port)
-    app = create_app(settings, store, progress=_progress, keys_required=keys_required)
+    app = create_app(
+        settings,
+        store,
+        progress=_progress,
+        keys_required=keys_required,
+        loopback=is_loopback(host) and not insecure,
+    )
     try:
         run(
             app,

@@ -28,6 +28,8 @@ def _time(value: object) -> float:
         clock = value.time() if isinstance(value, datetime) else "00:00:00"
         example = f"{day:%Y-%m-%d}T{clock}Z"
         raise Refused(f"must be a time with its offset, without quotes, as in {example}, not {shown(value)}.")
+    if not 1970 < value.year < 9000:
+        raise Refused(f"must be a time of our age, not {shown(value)}.")
     return (value - _EPOCH).total_seconds()
 
 
@@ -126,7 +128,7 @@ EXPERIMENT: dict[str, Check] = {
     "running": flag(),
     "control": _word,
     "metric": one_of(*get_args(Metric)),
-    "margin": number(1e-6, 1),
+    "margin": number(1e-9, 10**6),
     "max_usd": number(1e-9, 10**6),
     "max_seconds": number(1e-3, 10**6),
 }

@@ -163,7 +163,7 @@ def _store_url(value: object) -> str:
 
 
 SECTIONS: dict[str, dict[str, Check]] = {
-    "server": {"host": _host, "port": whole(1, 65_535)},
+    "server": {"host": _host, "port": whole(1, 65_535), "hosts": many(_host)},
     "store": {"url": _store_url, "prompts": flag(), "snapshot_every": _positive},
     "reward": {
         "quality": _amount,

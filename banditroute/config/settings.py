@@ -23,10 +23,12 @@ from banditroute.types import Model, Weights
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where the service listens."""
+    """Where the service listens. `hosts` are names by which it may be called without a key on loopback,
+    besides localhost and addresses: those of a proxy in front of it."""
 
     host: str = "127.0.0.1"
     port: int = 8400
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ def place_of(unit: str) -> float:
 
 def live_experiment(experiment: Experiment, settings: Settings) -> LiveExperiment:
     """An experiment with its policies built; raises ConfigError where one of them cannot be."""
-    variants = tuple(variant_of(own.name, own.policy, own.share, settings) for own in experiment.variants)
+    # By name, so that units stay where they are when somebody sorts the list differently.
+    named = sorted(experiment.variants, key=lambda own: own.name)
+    variants = tuple(variant_of(own.name, own.policy, own.share, settings) for own in named)
     split = split_of(f"experiment:{experiment.name}", experiment.salt, variants)
     return LiveExperiment(experiment, split, frozenset(declared.name for declared in settings.classes))

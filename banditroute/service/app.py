@@ -15,6 +15,7 @@ from banditroute.config.settings import Settings
 from banditroute.errors import StoreError
 from banditroute.judge.run import judge_thread
 from banditroute.router import AsyncRouter
+from banditroute.routing.acknowledging import alarm_accounts
 from banditroute.routing.follow import Progress
 from banditroute.routing.judging import judging_now
 from banditroute.routing.tally import Tally
@@ -56,9 +57,12 @@ def create_app(
     *,
     progress: Progress | None = None,
     keys_required: bool = False,
+    loopback: bool = False,
 ) -> FastAPI:
     """The service of a configuration. Opens the event log and folds what is new before it returns;
-    the app closes it when it ends. `keys_required` asks everybody for a key, as `[auth] required` does."""
+    the app closes it when it ends. `keys_required` asks everybody for a key, as `[auth] required` does;
+    `loopback` says that it listens for this machine alone, where whoever has no key must call it by a name of
+    its own."""
     router = AsyncRouter(settings, store, progress=progress)
     keyring = Keyring(KeyStore(router.store.engine), settings.auth.requests_per_minute)
 
@@ -84,7 +88,11 @@ def create_app(
         await router.close()
 
     app = HotApp(
-        Gate(keyring, required=keys_required or settings.auth.required),
+        Gate(
+            keyring,
+            required=keys_required or settings.auth.required,
+            names=frozenset(name.lower() for name in settings.server.hosts) if loopback else None,
+        ),
         traffic,
         title="banditroute",
         version=banditroute.__version__,
@@ -165,6 +173,7 @@ def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
         pending = await asyncio.to_thread(router.store.pending)
         policy, at = settings.policy, time.time()
         judging = await asyncio.to_thread(judging_now, settings, router.store, at)
+        alarms = await asyncio.to_thread(alarm_accounts, router.store.controls)
         return _json(
             state_reply(
                 known,
@@ -174,6 +183,7 @@ def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
                 prior=settings.prior,
                 at=at,
                 judging=judging,
+                alarms=alarms,
             )
         )
 

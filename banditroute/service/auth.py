@@ -7,13 +7,14 @@ every outcome that it reports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from banditroute.errors import NotAllowed, NotAuthenticated
 from banditroute.routing.fields import FeedbackFields
 from banditroute.routing.wording import cut
 from banditroute.service.keyring import Caller, Keyring
+from banditroute.service.origin import check_called
 from banditroute.store.keys import PREFIX
 from banditroute.store.scopes import SCOPES, SOURCES
 
@@ -25,6 +26,9 @@ STATIC = "/static/"
 
 SIGNING = frozenset({("POST", "/login"), ("POST", "/logout")})
 """Where a key is shown and taken back."""
+
+MOST_NAMES = 64
+"""How many of the names by which the service was called are remembered as checked."""
 
 COOKIE = "banditroute_key"
 """The cookie in which a browser keeps the key that was shown at `/login`; it opens pages and what is read."""
@@ -68,16 +72,20 @@ def entrance(method: str, path: str) -> Entrance | None:
 
 
 class Gate:
-    """Lets callers in, or raises why not. `required` says whether everybody needs a key."""
+    """Lets callers in, or raises why not. `required` says whether everybody needs a key. `names` are those by
+    which the service may be called without one; None for any."""
 
-    def __init__(self, keyring: Keyring, *, required: bool) -> None:
+    def __init__(self, keyring: Keyring, *, required: bool, names: Collection[str] | None = None) -> None:
         self.keyring = keyring
         self.required = required
+        self._names = names
+        self._called: set[bytes] = set()
 
     def admit(self, wanted: Entrance, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
         """The caller behind a request.
 
         Raises NotAuthenticated without a key where one is needed, and for one that is unknown or revoked;
+        ForeignHost without a key where the service is called by a name that is not its own;
         TooManyRequests beyond the key's rate; NotAllowed where no scope of the key opens what it asks for.
         """
         headers = list(headers)
@@ -85,6 +93,7 @@ class Gate:
         if by_cookie := sent is None and wanted.by_cookie:
             sent = _cookie(headers)
         if sent is None and not self.required:
+            self._check_name(headers)
             return ANYBODY
         if sent is None:
             raise NotAuthenticated(
@@ -93,6 +102,7 @@ class Gate:
             )
         caller = self.keyring.find(sent)
         if caller is None and by_cookie and not self.required:  # an old cookie keeps nobody out
+            self._check_name(headers)
             return ANYBODY
         if caller is None:
             return self._stranger(sent)
@@ -105,6 +115,14 @@ class Gate:
                 "with `banditroute keys create`."
             )
         return caller
+
+    def _check_name(self, headers: list[tuple[bytes, bytes]]) -> None:
+        if self._names is not None:
+            host = next((value for name, value in headers if name == b"host"), b"")
+            if host not in self._called:
+                check_called(host, self._names)
+                if len(self._called) < MOST_NAMES:
+                    self._called.add(host)
 
     def _stranger(self, sent: bytes) -> Caller:
         """Whoever sends what is no key here. An OpenAI client has to send some key: it is nobody's business

@@ -75,16 +75,22 @@ class Reports(Generic[Key]):
         now = time.monotonic()
         self._made = {known: made for known, made in self._made.items() if _serves(*made, now)}
         if key not in self._made:
-            if len(self._made) >= KEPT:
-                raise NotReady(
-                    f"{KEPT} other reports are being made or were just made; ask again in a while."
-                )
+            self._make_room()
             self._made[key] = now + self._fresh, asyncio.create_task(self._make(key))
         task = self._made[key][1]
         try:
             return await asyncio.wait_for(asyncio.shield(task), LONGEST_WAIT)
         except TimeoutError:
             raise NotReady("The event log is long and still being read; ask again in a minute.") from None
+
+    def _make_room(self) -> None:
+        """Forgets the report that was made first, where too many are kept; those being made are not ended."""
+        if len(self._made) < KEPT:
+            return
+        over = next((known for known, (_, task) in self._made.items() if task.done()), None)
+        if over is None:
+            raise NotReady(f"{KEPT} other reports are being made; ask again in a while.")
+        del self._made[over]
 
     async def _make(self, key: Key) -> bytes:
         made = await asyncio.to_thread(self._report, key)

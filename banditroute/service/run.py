@@ -27,7 +27,7 @@ def check_host(host: str, keys: KeyStore, *, insecure: bool) -> bool:
 
     Raises CannotListen where keys are needed and none holds.
     """
-    needed = not (insecure or _is_loopback(host))
+    needed = not (insecure or is_loopback(host))
     if needed and not keys.held():
         raise CannotListen(
             f"Whoever reaches {host} could use the service, and no API key tells them apart yet; make one "
@@ -95,7 +95,8 @@ class _Server(uvicorn.Server):
             self._on_started()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
     if host == "localhost":
         return True
     try:

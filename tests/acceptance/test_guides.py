@@ -57,17 +57,20 @@ CONFIGURING = (
 CONFIGURED = ("docs/guardrails.md", "docs/judge.md")
 """Guides whose commands are for a service that is configured as their first piece says."""
 
+LONG = ("docs/scenarios.md", "docs/choosing-weights.md", "docs/simulate.md")
+"""Guides that take a minute of computing in all; what they show has quick tests of its own."""
+
 NOT_RUN = (
     "./run",
     "./test",
+    ".venv/bin/python -m pip install",
     "banditroute serve",
     "banditroute init",
-    "sleep",
     ".venv/bin/python benchmarks/",
     "banditroute simulate regression",
 )
 """The demo and the tests have tests of their own; the service and its configuration are there already;
-benchmarks take minutes, and scenarios have tests of their own too."""
+nothing is installed; benchmarks take minutes, and scenarios have tests of their own too."""
 
 
 def _snippets(guide: str) -> list[tuple[str, str]]:
@@ -113,7 +116,9 @@ def _run(language: str, text: str, folder: Path, environment: dict[str, str]) ->
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize(
+    "guide", [pytest.param(name, marks=pytest.mark.full if name in LONG else ()) for name in GUIDES]
+)
 def test_every_snippet_runs(guide: str, tmp_path: Path) -> None:
     """Those for a service first; `Router` afterwards, alone with the log."""
     config = tmp_path / "banditroute.toml"

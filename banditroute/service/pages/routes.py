@@ -126,7 +126,7 @@ async def _control(site: Site, request: Request) -> Response:
     session.check_token(request, form)
     said: dict[str, object] = {"kind": form["kind"], "subject": form["subject"]}
     if form["running"]:
-        said["running"] = form["running"] == "true"
+        said["running"] = {"true": True, "false": False}.get(form["running"], form["running"])
     fields = convert(said, ControlFields)
     desk, who = site.desk, request.state.caller.name
     await asyncio.to_thread(record_control, fields, desk.settings, desk.controls, principal=who)
