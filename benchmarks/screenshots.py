@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -93,17 +94,22 @@ def spread(records: Sequence[Record], url: str, now: float) -> None:
     store.close()
 
 
-def look(url: str, out: Path, width: int) -> None:
+def browser() -> str:
+    """Where Chromium is; ends with a sentence where it, or what drives it, is missing."""
+    if find_spec("playwright") is None:
+        sys.exit("Playwright is not installed here: run ./test once, then this script with .venv/bin/python.")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return found or sys.exit("There is no Chromium here: run scripts/browser once, which installs it.")
+
+
+def look(url: str, out: Path, width: int, chromium: str) -> None:
     """Takes the pictures."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for scheme in ("light", "dark"):
-            context = browser.new_context(
+            context = running.new_context(
                 viewport={"width": width, "height": 900}, color_scheme=scheme, device_scale_factor=1.5
             )
             page = context.new_page()
@@ -114,7 +120,7 @@ def look(url: str, out: Path, width: int) -> None:
             page.screenshot(path=path, clip={"x": 0, "y": 0, "width": width, "height": 960}, full_page=True)
             print(path)
             context.close()
-        browser.close()
+        running.close()
 
 
 def main() -> None:
@@ -123,6 +129,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=4_000)
     parser.add_argument("--width", type=int, default=1280)
     asked = parser.parse_args()
+    chromium = browser()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = folder / "banditroute.toml"
@@ -136,7 +143,7 @@ def main() -> None:
         )
         command = [sys.executable, "-m", "banditroute", "serve", "--config", str(config), "--port", "0"]
         with server(command, folder) as port:
-            look(f"http://127.0.0.1:{port}", asked.out, asked.width)
+            look(f"http://127.0.0.1:{port}", asked.out, asked.width, chromium)
 
 
 if __name__ == "__main__":

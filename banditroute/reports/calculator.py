@@ -70,12 +70,15 @@ Pick = Callable[[Sequence[Usage]], Model]
 """Who answers the requests of one class under a plan."""
 
 
-def calculate(traffic: Traffic, models: Sequence[Model], min_quality: float | None = None) -> Calculation:
+def calculate(
+    traffic: Traffic, models: Sequence[Model], min_quality: float | None = None, per: str = "a month"
+) -> Calculation:
     """Today's bill against everything to each model, the cheapest, and a rule per class.
 
     `models` are those that could answer, today's among them, with prices per token. The floor of a class
     is `min_quality`, else the quality of who answers it now. A class's quality of a model is the one the
-    traffic gives, else the model's prior. Raises LogError where a model of today has no price.
+    traffic gives, else the model's prior. `per` says in the verdict what today's bill is of, where the usage
+    is not that of a month. Raises LogError where a model of today has no price.
     """
     sums = _Sums(traffic, models)
     floors = {
@@ -91,7 +94,7 @@ def calculate(traffic: Traffic, models: Sequence[Model], min_quality: float | No
         plans.append(held)
         routing = _reach(held, now, floors)
     return Calculation(
-        verdict=_verdict(now, plans, routing, min_quality),
+        verdict=_verdict(now, plans, routing, min_quality, per),
         requests_per_month=sum(one.requests for one in traffic.usage),
         floor="as good as now" if min_quality is None else f"{min_quality:g}",
         now=now,
@@ -220,13 +223,15 @@ def _mean(weighted: Sequence[tuple[float, float | None]]) -> float | None:
     return sum(parts) / total if len(parts) == len(weighted) and total else None
 
 
-def _verdict(now: Plan, plans: Sequence[Plan], routing: Reach | None, min_quality: float | None) -> str:
-    today = f"You pay {usd(now.monthly)} a month"
+def _verdict(
+    now: Plan, plans: Sequence[Plan], routing: Reach | None, min_quality: float | None, per: str
+) -> str:
+    today = f"You pay {usd(now.monthly)} {per}"
     if routing is None:
         return f"{today}; what routing could save without losing quality cannot be told: no quality is known."
     keeps = "the quality you have" if min_quality is None else f"a quality of {min_quality:g} in every class"
     if any(plan.name == PER_CLASS and plan.holds is False for plan in plans):
-        return f"{today}; no model here keeps {keeps}: add one, or name a lower --min-quality."
+        return f"{today}; no model here keeps {keeps}: add one, or ask for less quality."
     if routing.saving is None or abs(routing.saving) < 0.005:
         return f"{today}; by these figures nothing cheaper keeps {keeps}, and routing would save nothing."
     if routing.saving < 0:
@@ -251,9 +256,10 @@ def _assumptions(routing: Reach | None, traffic: Traffic, min_quality: float | N
             "configuration, or [quality.CLASS] in a TOML file of usage."
         )
         return told
-    source = "those you gave, else " if traffic.quality else ""
+    source = f"those {traffic.source}, else " if traffic.quality else ""
     told.append(
-        f"Qualities are {source}the models' prior_quality: expectations, not measurements on your requests."
+        f"Qualities are {source}the models' prior_quality, which is an expectation and no "
+        "measurement on your requests."
     )
     told.append(
         "The lower end of the range is the bill of the cheapest model per class that holds the floor"

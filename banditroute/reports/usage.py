@@ -36,10 +36,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """All usage, and the qualities in [0, 1] that are known of models: `{class: {model: quality}}`."""
+    """All usage, and the qualities in [0, 1] that are known of models: `{class: {model: quality}}`. `source`
+    says in a sentence which qualities those are."""
 
     usage: tuple[Usage, ...]
     quality: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    source: str = "you gave"
 
 
 def read_usage(path: Path, period: str | None = None) -> Traffic:

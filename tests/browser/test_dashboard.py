@@ -36,6 +36,21 @@ def background(page: Any) -> tuple[int, ...]:
     return tuple(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
 
 
+def coloured(page: Any, chart: str) -> int:
+    """How many pixels of a chart are neither grey nor empty."""
+    script = """(chart) => {
+      const canvas = document.querySelector(`#${chart} canvas`);
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let found = 0;
+      for (let i = 0; i < data.length; i += 4) {
+        const [r, g, b] = data.slice(i, i + 3);
+        if (data[i + 3] > 200 && Math.max(r, g, b) - Math.min(r, g, b) > 60) found += 1;
+      }
+      return found;
+    }"""
+    return int(page.evaluate(script, chart))
+
+
 @pytest.fixture(params=[("light", 1280), ("dark", 375)], ids=["light-desktop", "dark-phone"])
 def hostile(request: Any, browser: Any, service: str) -> Iterator[Looked]:
     scheme, width = request.param
@@ -64,6 +79,25 @@ def test_numbers_move_while_traffic_flows(window: Looked) -> None:
     assert page.locator("#c-traffic canvas").count() == 1, "the chart was kept, not drawn twice"
 
 
+def test_a_single_burst_is_seen_and_the_key_tells_of_all_of_it(window: Looked) -> None:
+    """All traffic is a few seconds old: one span, or two, which no line could join."""
+    page = window.open("/?range=24h")
+    for chart in ("c-traffic", "c-latency", "c-spend"):
+        page.wait_for_selector(f"#{chart} canvas")
+        assert coloured(page, chart) > 20, chart
+    key = page.locator("#c-spend-key")
+    assert "the last 24 hours" in key.inner_text()
+    whole = key.locator("b").inner_text()
+    tile = page.locator(".tile", has=page.get_by_text("Spend", exact=True))
+    assert whole == tile.locator(".value").inner_text()
+    page.locator("#c-spend .u-over").hover()
+    page.wait_for_function("document.querySelector('#c-spend-key [data-when]').innerText.includes('UTC')")
+    page.locator("h1").hover()
+    page.wait_for_function("document.querySelector('#c-spend-key [data-when]').innerText.includes('hours')")
+    assert key.locator("b").inner_text() == whole
+
+
+@pytest.mark.full
 def test_the_first_request_turns_the_empty_page_into_numbers(browser: Any) -> None:
     with serving(SETTINGS, open_store("memory://")) as where:
         for looked in looking(browser, where):
@@ -81,6 +115,7 @@ def test_the_first_request_turns_the_empty_page_into_numbers(browser: Any) -> No
             assert page.locator("#c-traffic canvas").count() == 1
 
 
+@pytest.mark.full
 def test_a_pause_holds_the_page(window: Looked) -> None:
     window.page.clock.install()
     page = window.open("/?range=1h")
@@ -98,6 +133,7 @@ def test_a_pause_holds_the_page(window: Looked) -> None:
     until(page, before + 1)
 
 
+@pytest.mark.full
 def test_what_somebody_is_typing_stays_while_the_page_moves_on(window: Looked) -> None:
     window.page.clock.install()
     page = window.open("/decisions")
@@ -127,6 +163,7 @@ def test_a_receipt_opens_and_says_why(window: Looked) -> None:
     assert page.locator("table >> text=chosen").count() == 1
 
 
+@pytest.mark.full
 def test_what_auto_would_pick_is_answered_in_place(window: Looked) -> None:
     page = window.open("/try")
     page.get_by_label("Prompt").fill("Write a function that merges two sorted lists.")
@@ -161,6 +198,7 @@ def test_colours_are_switched_and_remembered(window: Looked) -> None:
     assert "dark" in str(switch.get_attribute("aria-label"))
 
 
+@pytest.mark.full
 def test_a_keyboard_gets_everywhere_and_shows_where_it_is(window: Looked) -> None:
     page = window.open("/")
     page.keyboard.press("Tab")
@@ -174,6 +212,7 @@ def test_a_keyboard_gets_everywhere_and_shows_where_it_is(window: Looked) -> Non
     assert {"Models", "Experiments", "Decisions", "Calculator"} <= reached
 
 
+@pytest.mark.full
 def test_a_service_that_is_gone_is_told_and_heard_again(window: Looked) -> None:
     page = window.open("/")
     page.route("**/*", lambda route: route.fulfill(status=503, body="gone"))

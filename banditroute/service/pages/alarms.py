@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from banditroute.routing.acknowledging import is_acknowledged
+from banditroute.routing.acknowledging import raised
 from banditroute.service.pages.desk import Desk
 from banditroute.store.controls import Control
 
@@ -34,10 +34,7 @@ class Shown:
 
 def open_alarms(desk: Desk) -> list[Shown]:
     """The alarms that nobody has seen to, the newest first."""
-    events = desk.controls.after(0, "alarm", "acknowledge")
-    seen = {event.subject: event.at for event in events if event.kind == "acknowledge"}
-    alarms = [event for event in events if event.kind == "alarm" and not is_acknowledged(event, seen)]
-    return [_shown(event) for event in reversed(alarms)]
+    return [_shown(event) for event, seen in raised(desk.controls) if not seen]
 
 
 def _shown(event: Control) -> Shown:

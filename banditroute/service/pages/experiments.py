@@ -12,6 +12,7 @@ from banditroute.reports.ab.metrics import METRICS
 from banditroute.reports.findings import Range
 from banditroute.routing.experiments import Standing, standings
 from banditroute.routing.wording import quoted, suggestion
+from banditroute.service.pages.course import course
 from banditroute.service.pages.desk import Desk, Query, View
 from banditroute.service.pages.formats import NOTHING, gain, money, number, seconds
 
@@ -28,6 +29,7 @@ DECISION = {
     "no_data": ("no data yet", ""),
     "broken": ("broken", "bad"),
     "too_early": ("too early to tell", ""),
+    "unlike_answers": ("known of one more than of the other", "warn"),
     "undecided": ("undecided", ""),
     "worse": ("worse", "bad"),
     "not_worse": ("not worse", "good"),
@@ -75,7 +77,7 @@ def experiment_page(desk: Desk, name: str) -> View:
             ],
             "written": written,
             "treatments": [(one, _effects(report, one.treatment)) for one in report.comparisons],
-            "charts": [_course(report, one.treatment) for one in report.comparisons],
+            "charts": [course(report, one.treatment) for one in report.comparisons],
             "classes": _classes(report),
             "metric": METRICS[report.metric].title,
             "class_scale": _class_scale(report),
@@ -128,7 +130,8 @@ def _plan(own: Standing) -> list[tuple[str, str]]:
 
 def _margin(metric: str, margin: float) -> str:
     if METRICS[metric].unit == "points":
-        return f"{100 * margin:g} points of {METRICS[metric].title}"
+        size = 100 * margin
+        return f"{size:g} point{'s' * (size != 1)} of {METRICS[metric].title}"
     return f"{written(metric, margin)} ({METRICS[metric].title})"
 
 
@@ -139,10 +142,8 @@ def _effects(report: ABReport, treatment: str) -> list[Mapping[str, object]]:
 
 def _effect(own: MetricEffect) -> Mapping[str, object]:
     ratio, better = own.ratio, METRICS[own.metric].better
-    sure = own.difference is not None and own.difference.low is not None and own.difference.high is not None
-    low, high = (own.difference.low, own.difference.high) if sure and own.difference else (None, None)
-    clear = low is not None and high is not None and (low > 0 or high < 0)
-    good = clear and low is not None and (low > 0) == (better > 0)
+    clear = _leaves_out_zero(own.difference)
+    good = clear and own.difference is not None and (own.difference.mean > 0) == (better > 0)
     return {
         "title": METRICS[own.metric].title,
         "control": written(own.metric, own.control_mean),
@@ -159,6 +160,13 @@ def _effect(own: MetricEffect) -> Mapping[str, object]:
     }
 
 
+def _leaves_out_zero(found: Range | None) -> bool:
+    """Whether the interval that is shown is on one side of 0."""
+    if found is None or found.low is None or found.high is None:
+        return False
+    return found.low > 0 or found.high < 0
+
+
 def _percent(ratio: Range) -> str:
     def told(value: float) -> str:
         return f"{'−' if value < 1 else '+'}{abs(value - 1):.0%}"
@@ -166,38 +174,6 @@ def _percent(ratio: Range) -> str:
     if ratio.low is None or ratio.high is None:
         return told(ratio.mean)
     return f"{told(ratio.mean)} ({told(ratio.low)} to {told(ratio.high)})"
-
-
-def _course(report: ABReport, treatment: str) -> dict[str, object] | None:
-    """The primary metric's sequence over its looks, with the margin; None before the first."""
-    effect = report.effect(report.metric, treatment)
-    if effect is None or effect.looks is None or not effect.looks.units:
-        return None
-    looks = effect.looks
-    points = METRICS[report.metric].unit == "points"
-    scale = 100.0 if points else 1.0
-
-    def scaled(values: object) -> list[float | None]:
-        assert isinstance(values, list | tuple)
-        return [None if value is None else scale * value for value in values]
-
-    margin = -METRICS[report.metric].better * report.margin * scale
-    return {
-        "kind": "lines",
-        "x": "number",
-        "unit": "number",
-        "zero": False,
-        "at": list(looks.units),
-        "series": [
-            {"name": "upper limit", "values": scaled(looks.high), "hue": "accent", "width": 1},
-            {"name": "difference", "values": scaled(looks.value), "hue": "accent", "width": 2},
-            {"name": "lower limit", "values": scaled(looks.low), "hue": "accent", "width": 1},
-        ],
-        "bands": [[0, 2]],
-        "marks": [{"value": 0, "name": "no difference"}, {"value": margin, "name": "margin"}],
-        "treatment": treatment,
-        "y": f"{METRICS[report.metric].title}, {'points' if points else METRICS[report.metric].unit}",
-    }
 
 
 def _classes(report: ABReport) -> list[Mapping[str, object]]:
@@ -214,7 +190,7 @@ def _classes(report: ABReport) -> list[Mapping[str, object]]:
                     "requests": own.requests,
                     "told": difference(own.metric, own.difference),
                     "range": own.difference,
-                    "sure": own.clear,
+                    "sure": own.clear and _leaves_out_zero(own.difference),
                     "usd": NOTHING if usd is None else difference("usd", usd.difference),
                 }
             )

@@ -93,6 +93,11 @@ def plural(value: int, noun: str) -> str:
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
 
 
+def begun(text: str) -> str:
+    """A text as a sentence begins; names such as USD stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def prose(text: str) -> Markup:
     """A sentence of ours, in which `names` stand between backticks."""
     parts = str(escape(text)).split("`")
@@ -104,7 +109,7 @@ def prose(text: str) -> Markup:
 FILTERS = {
     "money": money, "share": share, "quality": quality, "gain": gain, "seconds": seconds, "count": count,
     "number": number, "moment": moment, "iso": iso, "ago": ago, "data": data, "plural": plural,
-    "prose": prose,
+    "prose": prose, "begun": begun,
 }  # fmt: skip
 
 

@@ -13,15 +13,16 @@ from banditroute.routing.experiments import standings
 from banditroute.routing.judging import judging_now
 from banditroute.service.pages.alarms import SHOWN, open_alarms
 from banditroute.service.pages.desk import Desk, Query, View
-from banditroute.service.pages.series import chart, grid_of, line
+from banditroute.service.pages.formats import money, seconds, share
+from banditroute.service.pages.series import chart, finest, finest_level, grid_of, line, settled
 from banditroute.store.views import DAY, HOUR, MINUTE, TEN_MINUTES, Latency, Sums
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
     """A stretch of time up to now: its name in the address, in a button and in sentences, its seconds, the
-    level it is read at, how many spans of it are one in a chart, the level of waits (whose quantiles cannot
-    be added up), and the days that savings are told for."""
+    level it is read at, the coarsest level of waits in a chart (whose quantiles cannot be added up), and the
+    days that savings are told for."""
 
     key: str
     short: str
@@ -29,16 +30,15 @@ class Range:
     before: str
     seconds: int
     level: int
-    spans: int
     waits: int
     days: int
 
 
 RANGES = (
-    Range("1h", "1 h", "the last hour", "the hour before", 3_600, MINUTE, 2, MINUTE, 1),
-    Range("24h", "24 h", "the last 24 hours", "the day before", 86_400, TEN_MINUTES, 3, HOUR, 1),
-    Range("7d", "7 d", "the last 7 days", "the 7 days before", 7 * 86_400, HOUR, 3, HOUR, 7),
-    Range("30d", "30 d", "the last 30 days", "the 30 days before", 30 * 86_400, DAY, 1, DAY, 30),
+    Range("1h", "1 h", "the last hour", "the hour before", 3_600, MINUTE, MINUTE, 1),
+    Range("24h", "24 h", "the last 24 hours", "the day before", 86_400, TEN_MINUTES, HOUR, 1),
+    Range("7d", "7 d", "the last 7 days", "the 7 days before", 7 * 86_400, HOUR, HOUR, 7),
+    Range("30d", "30 d", "the last 30 days", "the 30 days before", 30 * 86_400, DAY, DAY, 30),
 )
 
 
@@ -65,10 +65,13 @@ def _numbers(desk: Desk, span: Range, baseline: str) -> dict[str, object]:
     """What rests on the log: the tiles, the charts, the classes."""
     now, views = time.time(), desk.views
     since = now - span.seconds
-    series = views.series(since, now, level=span.level)
+    begun = max(since, views.first_at() or since)
+    level, spans = finest(now - begun)
+    series = views.series(begun, now, level=level)
     cells = views.summary(since, now, level=span.level)
     before = views.summary(since - span.seconds, since, level=span.level, by=())
-    latency = views.latency(since, now, level=span.waits, over_time=True, by_model=False)
+    of_waits = min(span.waits, finest_level(now - begun))
+    latency = views.latency(begun, now, level=of_waits, over_time=True, by_model=False)
     waits = views.latency(since, now, level=span.level, by_model=False)
     total = _total(cells)
     return {
@@ -79,16 +82,18 @@ def _numbers(desk: Desk, span: Range, baseline: str) -> dict[str, object]:
             iter(views.latency(since - span.seconds, since, level=span.level, by_model=False)), None
         ),
         "savings": _savings(desk, baseline, span.days),
-        **_charts(desk, span, now, series),
-        **_waits(span, now, latency),
+        **_charts(desk, span, level * spans, now, series, total),
+        **_waits(span, of_waits, now, latency, waits[0] if waits else None),
         "models": _by(cells, "model", [model.id for model in desk.settings.models]),
         "classes": _classes(cells, [own.name for own in desk.settings.classes]),
     }
 
 
-def _charts(desk: Desk, span: Range, now: float, series: Sequence[Sums]) -> dict[str, object]:
-    """Traffic, spend and errors over time."""
-    grid = grid_of([own.at for own in series if own.at is not None], span.level * span.spans, now)
+def _charts(
+    desk: Desk, span: Range, width: int, now: float, series: Sequence[Sums], whole: Sums
+) -> dict[str, object]:
+    """Traffic, spend and errors over time, in spans of `width` seconds; `whole` are the sums of all of it."""
+    grid = grid_of([own.at for own in series if own.at is not None], width, now)
     totals = {at: _total(own) for at, own in grid.split(series).items()}
     shares = {
         name: {at: sum(s.requests for s in own if s.model == name) for at, own in grid.split(series).items()}
@@ -98,18 +103,23 @@ def _charts(desk: Desk, span: Range, now: float, series: Sequence[Sums]) -> dict
     def over(read: Callable[[Sums], float | None]) -> list[float | None]:
         return [read(totals[at]) if at in totals else None for at in grid.at]
 
-    def share(own: dict[float, int]) -> list[float | None]:
+    def of_all(own: dict[float, int]) -> list[float | None]:
         return [own[at] / totals[at].requests if at in totals else None for at in grid.at]
 
-    spent = [totals[at].usd if at in totals else 0.0 for at in grid.at]
+    served = {name: sum(own.values()) / max(whole.requests, 1) for name, own in shares.items()}
+    spent = settled([_spent(totals[at]) if at in totals else 0.0 for at in grid.at])
     errors = over(lambda own: own.error_rate)
-    drawn = [line(name, share(own), hue=desk.hue(name)) for name, own in shares.items()]
+    drawn = [
+        line(name, of_all(own), hue=desk.hue(name), total=share(served[name])) for name, own in shares.items()
+    ]
+    paid = line("USD", spent, fill=True, total=money(_spent(whole)))
+    failed = line("failed calls", errors, hue="bad", fill=True, total=share(whole.error_rate))
     return {
-        "traffic": chart(grid, "share", drawn, kind="stack"),
-        "spend": chart(grid, "usd", [line("USD", spent, fill=True)]),
-        "errors": chart(grid, "share", [line("failed calls", errors, hue="bad", fill=True)]),
+        "traffic": chart(grid, "share", drawn, kind="stack", whole=span.words),
+        "spend": chart(grid, "usd", [paid], whole=span.words),
+        "errors": chart(grid, "share", [failed], whole=span.words),
         "sparks": {
-            "requests": [totals[at].requests if at in totals else 0 for at in grid.at],
+            "requests": settled([totals[at].requests if at in totals else 0 for at in grid.at]),
             "usd": spent,
             "quality": over(lambda own: own.mean_quality),
             "errors": errors,
@@ -117,14 +127,22 @@ def _charts(desk: Desk, span: Range, now: float, series: Sequence[Sums]) -> dict
     }
 
 
-def _waits(span: Range, now: float, latency: Sequence[Latency]) -> dict[str, object]:
-    """Quantiles of the wait over time."""
-    grid = grid_of([own.at for own in latency if own.at is not None], span.waits, now)
+def _spent(own: Sums) -> float | None:
+    """USD, None where no request's cost is known."""
+    return own.usd if own.metered else None
+
+
+def _waits(
+    span: Range, width: int, now: float, latency: Sequence[Latency], whole: Latency | None
+) -> dict[str, object]:
+    """Quantiles of the wait over time, in spans of `width` seconds; `whole` are those of all of it."""
+    grid = grid_of([own.at for own in latency if own.at is not None], width, now)
     known = {own.at: own for own in latency}
     half = [known[at].p50 if at in known else None for at in grid.at]
     most = [known[at].p95 if at in known else None for at in grid.at]
-    lines = [line("p50", half), line("p95", most, hue="m1")]
-    return {"latency": chart(grid, "seconds", lines), "wait_spark": half}
+    p50, p95 = (seconds(whole.p50), seconds(whole.p95)) if whole else ("", "")
+    lines = [line("p50", half, total=p50), line("p95", most, hue="m1", total=p95)]
+    return {"latency": chart(grid, "seconds", lines, whole=span.words), "wait_spark": half}
 
 
 def _served(settings: Settings, series: Sequence[Sums]) -> list[str]:

@@ -10,6 +10,7 @@ from banditroute.routing.wording import quoted
 from banditroute.service.pages import reasons
 from banditroute.service.pages.desk import Desk, View
 from banditroute.service.pages.formats import gain, money, seconds
+from banditroute.service.pages.parameters import parameters
 from banditroute.types import Decision, Outcome
 
 FACTORS = {
@@ -57,6 +58,7 @@ def receipt(decision: Decision, *, dry_run: bool = False) -> dict[str, object]:
         "most": max(highs, default=1.0),
         "excluded": [(own.model, reasons.reason(own.reason), own.detail) for own in decision.excluded],
         "limits": _limits(decision),
+        "used": parameters(decision.parameters),
     }
 
 

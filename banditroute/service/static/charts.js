@@ -1,5 +1,5 @@
 // Charts by uPlot. A figure holds its data as JSON: {kind, at: [seconds], series: [{name, hue, values, dash, fill}],
-// unit, zero, marks: [{value, name}]}. What is drawn is in the table beneath it too.
+// unit, width, low, high, label, marks: [{value, name}]}. What is drawn is in the table beneath it too.
 const drawn = new Map();
 
 const color = (name) => {
@@ -25,7 +25,7 @@ const formats = {
   number: plain,
 };
 
-// Shares are stacked: each line is the sum of those up to it, and the bands between them are filled.
+// Shares are stacked: each bar is the sum of those up to it, and the lower ones are drawn over the higher ones.
 const stacked = (series) => {
   const below = series[0]?.values.map(() => 0) ?? [];
   return series.map(({ values }) => values.map((value, i) => value === null ? null : (below[i] += value)));
@@ -35,36 +35,52 @@ const options = (node, data) => {
   const format = formats[data.unit] ?? plain;
   const ink = color("muted"), line = color("line"), stack = data.kind === "stack";
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-  const span = data.at.at(-1) - data.at[0];
   const steps = data.x === "number";
+  const [from, to] = ends(data), long = !steps && to - from > 2 * 86400;
   const series = data.series.map((one, i) => {
     const hue = color(one.hue ?? "accent");
     return {
-      label: one.name, stroke: hue, width: one.width ?? (stack ? 1 : 2), dash: one.dash,
-      fill: stack ? faded(hue, 0.75) : one.fill ? faded(hue, 0.16) : undefined,
-      points: { show: data.at.length < 3, size: 5 }, spanGaps: steps, value: (_, v) => v,
+      label: one.name, stroke: hue, width: stack ? 0 : one.width ?? 2, dash: one.dash,
+      fill: stack ? hue : one.fill ? faded(hue, 0.16) : undefined, paths: stack ? uPlot.paths.bars({ size: [0.94, 60] }) : undefined,
+      points: stack ? { show: false } : { show: false, size: 6, fill: hue, filter: (_, at) => alone(data.series[at - 1].values, steps) },
+      spanGaps: steps, value: (_, v) => v,
     };
   });
-  const bands = stack
-    ? series.slice(1).map((one, i) => ({ series: [i + 2, i + 1], fill: one.fill }))
-    : (data.bands ?? []).map(([high, low]) => ({ series: [high + 1, low + 1], fill: faded(color(data.series[high].hue ?? "accent"), 0.16) }));
+  if (stack) series.reverse();
+  const bands = (data.bands ?? []).map(([high, low]) => ({ series: [high + 1, low + 1], fill: faded(color(data.series[high].hue ?? "accent"), 0.16) }));
   return {
     width: node.clientWidth, height: node.clientHeight, legend: { show: false }, series: [{}, ...series], bands,
-    cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
-    padding: [10, 8, 0, 0],
+    cursor: { y: false, points: { show: !stack, size: 6 }, drag: { x: false, y: false } },
+    padding: [10, 24, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-    scales: { x: { time: !steps }, y: { range: (_, low, high) => range(data, stack, low, high) } },
+    scales: { x: { time: !steps, range: () => ends(data) }, y: { range: (_, low, high) => range(data, stack, low, high) } },
     axes: [
-      { ...axis, size: 30, grid: { show: false }, space: 70,
-        values: steps ? (_, ticks) => ticks.map(plain) : (_, ticks) => ticks.map((s) => { const d = new Date(s * 1000); return span > 2 * 86400 ? day(d) : clock(d); }) },
+      { ...axis, size: 30, grid: { show: false }, space: 70, ...(steps ? { label: data.label, labelSize: 18, labelFont: axis.font } : { incrs: long ? DAYS : CLOCK }),
+        values: steps ? (_, ticks) => ticks.map(plain) : (_, ticks) => ticks.map((s) => { const d = new Date(s * 1000); return long ? day(d) : clock(d); }) },
       { ...axis, size: 56, values: (_, ticks) => ticks.map(format) },
     ],
     hooks: { setCursor: [(plot) => tell(node, data, plot.cursor.idx, format)], draw: [(plot) => marks(plot, data, ink)] },
   };
 };
 
+// Ticks stand at whole minutes or days, so that no two of them say the same.
+const CLOCK = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+const DAYS = [1, 2, 5, 7, 10, 14, 30, 60, 90].map((n) => n * 86400);
+
+// From the start of the first span to the end of the last; what is known of a span is drawn in its middle.
+const ends = ({ at, width = 0, x }) => x === "number" ? [at[0], at.at(-1) > at[0] ? at.at(-1) : at[0] + 1] : [at[0], at.at(-1) + width];
+
+// Values without a neighbour, which no line shows.
+const alone = (values, spans) => {
+  const known = values.flatMap((value, i) => value === null ? [] : [i]);
+  if (spans) return known.length === 1 ? known : null;
+  const found = known.filter((i) => (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null);
+  return found.length ? found : null;
+};
+
 const range = (data, stack, low, high) => {
   if (stack) return [0, 1];
+  if (data.low !== undefined) return [data.low, data.high];
   const values = (data.marks ?? []).map((mark) => mark.value);
   low = Math.min(low ?? 0, data.zero === false ? Infinity : 0, ...values);
   high = Math.max(high ?? 0, ...values);
@@ -75,7 +91,8 @@ const range = (data, stack, low, high) => {
 // Horizontal lines that mean something, such as a margin that was agreed.
 const marks = (plot, data, ink) => {
   const { ctx } = plot;
-  (data.marks ?? []).forEach((mark, place) => {
+  const highest = Math.max(...(data.marks ?? []).map((mark) => mark.value));
+  (data.marks ?? []).forEach((mark) => {
     const y = Math.round(plot.valToPos(mark.value, "y", true)) + 0.5;
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = ink;
@@ -83,22 +100,23 @@ const marks = (plot, data, ink) => {
     ctx.beginPath(); ctx.moveTo(plot.bbox.left, y); ctx.lineTo(plot.bbox.left + plot.bbox.width, y); ctx.stroke();
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.textAlign = "right";
-    ctx.fillText(mark.name, plot.bbox.left + plot.bbox.width - 4, y + (place ? 14 : -5) * devicePixelRatio);
+    ctx.fillText(mark.name, plot.bbox.left + plot.bbox.width - 4, y + (mark.value < highest ? 14 : -5) * devicePixelRatio);
     ctx.restore();
   });
 };
 
-// The key says what is under the pointer, and the last values else.
+// The key says what is under the pointer; else what holds of the whole time, or at last.
 const tell = (node, data, index, format) => {
   const key = node.parentElement.querySelector(".key");
   if (!key) return;
   data.series.forEach((one, i) => {
     const cell = key.querySelector(`[data-series="${i}"]`);
-    const value = one.values[index ?? one.values.findLastIndex((v) => v !== null)];
-    if (cell) cell.textContent = value === null || value === undefined ? "–" : format(value);
+    const whole = index === null || index === undefined;
+    const value = one.values[whole ? one.values.findLastIndex((v) => v !== null) : index];
+    if (cell) cell.textContent = whole && one.total ? one.total : value === null || value === undefined ? "–" : format(value);
   });
   const when = key.querySelector("[data-when]");
-  if (when) when.textContent = index === null || index === undefined ? "" : data.x === "number" ? `after ${plain(data.at[index])}` : moment(data.at[index]);
+  if (when) when.textContent = index === null || index === undefined ? data.whole ?? "" : data.x === "number" ? `after ${plain(data.at[index])}` : moment(data.at[index]);
 };
 
 const draw = (node, anew) => {
@@ -109,8 +127,9 @@ const draw = (node, anew) => {
     return;
   }
   const data = JSON.parse(text);
-  const values = [data.at, ...(data.kind === "stack" ? stacked(data.series) : data.series.map((one) => one.values))];
-  const shape = data.kind + data.series.map((one) => one.name).join("|");
+  const middle = data.at.map((at) => at + (data.width ?? 0) / 2);
+  const values = [middle, ...(data.kind === "stack" ? stacked(data.series).reverse() : data.series.map((one) => one.values))];
+  const shape = data.kind + (ends(data)[1] - ends(data)[0] > 2 * 86400) + data.series.map((one) => one.name).join("|");
   if (before && !anew && before.shape === shape) {
     before.data = Object.assign(before.data, data);
     before.plot.setData(values);
