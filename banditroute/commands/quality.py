@@ -42,12 +42,16 @@ LONG = 20
     help="Only decisions made from this day on (UTC), such as 2026-03-01.",
 )
 @click.option("--by", type=click.Choice(["class"]), help="Split the models by request class too.")
-@click.option("--judge", metavar="NAME", help="The judge to go by (MODEL/RUBRIC); by default the busiest.")
+@click.option(
+    "--judge",
+    metavar="NAME",
+    help="The judge to go by (MODEL/RUBRIC); by default the configured, or else the busiest.",
+)
 @click.option(
     "--asked",
     multiple=True,
     metavar="NAME",
-    help="A rater, or a key, whose scores were asked for at random, not volunteered; repeatable.",
+    help="A rater, judge or key whose scores were asked for at random, not volunteered; repeatable.",
 )
 @click.option("--json", "json_path", metavar="F", help="Write the report as JSON; - is standard output.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write it as F.html or F.md.")

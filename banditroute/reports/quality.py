@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import structs
 
+from banditroute.config.rubrics import instrument_name
 from banditroute.config.settings import Settings
 from banditroute.errors import LogError
 from banditroute.reports.quality_answers import Heard, heard
@@ -40,7 +41,8 @@ class Unheard(LogError):
 @dataclass(frozen=True, slots=True)
 class AskedQuality:
     """What a caller may ask: decisions made from `since` on, in seconds since the epoch; rows `by_class`; the
-    `judge` to go by; and the raters, or names of keys, whose scores were `asked` for at random."""
+    `judge` to go by, without one the configured, or else the busiest; and the raters, judges or names of keys
+    whose scores were `asked` for at random."""
 
     since: float | None = None
     by_class: bool = False
@@ -61,13 +63,13 @@ def quality_of_store(
     """The report on the event log of a store. Raises NothingScored where there is nothing to report on, and
     Unheard for a judge or raters who said nothing."""
     found = heard(store, settings, since=asked.since, asked=asked.asked, breathe=breathe)
-    if asked.asked and np.isnan(found.asked).all():
+    if asked.asked and np.isnan(found.asked).all() and not found.asked_judges:
         raise Unheard(
             f"None of {', '.join(asked.asked)} has scored an answer; name raters, or keys, whose scores were "
             "asked for at random.",
             "asked",
         )
-    report = quality_report(found, by_class=asked.by_class, judge=asked.judge)
+    report = quality_report(found, by_class=asked.by_class, judge=asked.judge or _configured(settings, found))
     now = judging_now(settings, store, time.time())
     if now is None:
         return report
@@ -105,10 +107,16 @@ def _judges(found: Heard) -> list[JudgeScores]:
     """Every judge, the one with most to say about what people said first."""
     known = []
     for name, (rows, _) in found.judges.items():
-        sampled = found.sampled[rows] | (len(rows) == len(found.model))
+        sampled = found.drawn(name)[rows] | (len(rows) == len(found.model))
         paired = sampled & ~np.isnan(found.people[rows])
         known.append(JudgeScores(name, len(rows), int(sampled.sum()), int(paired.sum())))
     return sorted(known, key=lambda judge: (-judge.sampled, -judge.paired, -judge.scores, judge.name))
+
+
+def _configured(settings: Settings, found: Heard) -> str | None:
+    """The judge that the configuration describes, where it has scored anything."""
+    name = instrument_name(settings)
+    return name if name in found.own else None
 
 
 def _chosen(judges: Sequence[JudgeScores], name: str | None) -> JudgeScores | None:

@@ -15,7 +15,7 @@ from banditroute.core.feedback.instruments import instrument_of
 from banditroute.errors import LogError
 from banditroute.reports.decisions import class_places
 from banditroute.store import Store
-from banditroute.types import Decision, Outcome
+from banditroute.types import JUDGE, Decision, Outcome
 
 PAGE = 500
 """Decisions read at once."""
@@ -33,8 +33,9 @@ class Heard:
     """n answers: model, class and unit `(n,)` as positions; the mean of what people said of each `(n,)`, of
     those who were `asked`, and of those who `volunteered`, NaN where nobody did; by judge, the rows that it
     scored and its scores. `probability` `(n,)` is that of having been sampled for a judge, `sampled` whether
-    it was, `audited` whether the uniform draw took it. `failed` calls that nobody scored are not among
-    them."""
+    it was, `audited` whether the uniform draw took it. That is true of the scores of the service's `own`
+    judges, and of `asked_judges`; what others scored, they chose. `failed` calls that nobody scored are not
+    among them."""
 
     models: tuple[str, ...]
     classes: tuple[str, ...]
@@ -48,9 +49,16 @@ class Heard:
     sampled: Bools
     audited: Bools
     judges: Mapping[str, tuple[Ints, Floats]]
+    own: frozenset[str]
+    asked_judges: frozenset[str]
     failed: int
     first_at: float
     last_at: float
+
+    def drawn(self, judge: str) -> Bools:
+        """Which answers `(n,)` a judge was to score because they were drawn with a known probability."""
+        known = judge in self.own or judge in self.asked_judges
+        return self.sampled if known else np.zeros(len(self.model), bool)
 
     def score(self, judge: str) -> Floats:
         """What a judge said of each answer `(n,)`, NaN where nothing."""
@@ -106,7 +114,9 @@ class _Rows:
         self._probability: list[float] = []
         self._sampled: list[bool] = []
         self._audited: list[bool] = []
-        self.judges: dict[str, tuple[list[int], list[float]]] = {}
+        self.judges: dict[str, dict[int, float]] = {}
+        self._own: set[str] = set()
+        self._asked_judges: set[str] = set()
         self._failed = 0
         self._first, self._last = math.inf, -math.inf
 
@@ -118,11 +128,8 @@ class _Rows:
             return
         self._first, self._last = min(self._first, decision.at), max(self._last, decision.at)
         people = [o for o in scores if o.source == "user"]
-        asked = [o for o in people if o.rater in self._asked or o.principal in self._asked]
-        for name, score in ((instrument_of(o), o.value) for o in scores if o.source == "judge"):
-            rows, values = self.judges.setdefault(name, ([], []))
-            rows.append(len(self.model))
-            values.append(_number(score))
+        asked = [o for o in people if self._is_asked(o)]
+        self._add_judges([o for o in scores if o.source == "judge"])
         self.model.append(decision.model)
         self._cls.append(decision.context.request_class)
         self._unit.append(decision.context.unit or decision.id)
@@ -132,6 +139,23 @@ class _Rows:
         self._probability.append(decision.judge_propensity)
         self._sampled.append(decision.wants_response and decision.judge_propensity > 0.0)
         self._audited.append(decision.audit)
+
+    def _is_asked(self, outcome: Outcome) -> bool:
+        return outcome.rater in self._asked or outcome.principal in self._asked
+
+    def _add_judges(self, scores: Iterable[Outcome]) -> None:
+        """What judges said of the answer that comes next. Without keys anybody may use the name of the
+        service's own judge: what that said itself stands, and what it did not score it did not draw."""
+        for score in sorted(scores, key=lambda o: o.principal == JUDGE):
+            name, ours = instrument_of(score), score.principal == JUDGE
+            if ours and name not in self._own:
+                self._own.add(name)
+                self.judges.pop(name, None)
+            elif not ours and name in self._own:
+                continue
+            if not ours and self._is_asked(score):
+                self._asked_judges.add(name)
+            self.judges.setdefault(name, {})[len(self.model)] = _number(score.value)
 
     def heard(self, settings: Settings) -> Heard:
         known = [model.id for model in settings.models]
@@ -148,7 +172,8 @@ class _Rows:
             np.unique(np.array(self._unit), return_inverse=True)[1].astype(np.int64),
             np.array(self.people), np.array(self._of_asked), np.array(self._of_others),
             np.array(self._probability), np.array(self._sampled, bool), np.array(self._audited, bool),
-            {name: (np.array(rows), np.array(values)) for name, (rows, values) in self.judges.items()},
+            {name: (np.array([*said]), np.array([*said.values()])) for name, said in self.judges.items()},
+            frozenset(self._own), frozenset(self._asked_judges) - self._own,
             self._failed, self._first, self._last,
         )  # fmt: skip
 

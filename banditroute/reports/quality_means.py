@@ -25,7 +25,8 @@ def case_of(found: Heard, judge: str | None) -> Case:
     if not np.isnan(score).any():
         everything = np.ones(len(score), bool)
         return Case(found, score, everything, everything, np.ones(len(score)))
-    return Case(found, score, found.sampled, found.audited & found.sampled, found.probability)
+    drawn = np.zeros(len(score), bool) if judge is None else found.drawn(judge)
+    return Case(found, score, drawn, found.audited & drawn, found.probability)
 
 
 @dataclass(frozen=True, slots=True)

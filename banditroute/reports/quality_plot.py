@@ -33,7 +33,7 @@ def draw(
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
+        raise LogError("Plots need matplotlib; install it with: python -m pip install matplotlib") from error
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 1.9 + 0.62 * len(report.models)))
         FigureCanvasAgg(figure)

@@ -66,6 +66,8 @@ def simulated_answers(
         sampled=np.ones(n, np.bool_),
         audited=np.ones(n, np.bool_),
         judges={JUDGE: (np.arange(n), score)},
+        own=frozenset({JUDGE}),
+        asked_judges=frozenset(),
         failed=0,
         first_at=0.0,
         last_at=float(n),

@@ -143,7 +143,11 @@ def _of_blanks(report: QualityReport) -> list[str]:
     rows, told = [*report.models, *report.classes], []
     for name, found, why in (
         ("people alone", [row.people for row in rows], "people scored none of these answers"),
-        ("judge alone", [row.judge for row in rows], "the judge scored none of them"),
+        (
+            "judge alone",
+            [row.judge for row in rows],
+            "the judge scored none of them; its own model's answers it may not, unless [judge] own = true",
+        ),
     ):
         if any(found) and not all(found):
             told.append(f"“{BLANK}” under “{name}”: {why}.")
@@ -171,8 +175,9 @@ def _of_judge(report: QualityReport) -> list[str]:
     ]
     if not own.sampled:
         told.append(
-            "Its scores are no random sample: its means are just those of what it was shown, and correct "
-            "nothing."
+            "Its scores are no random sample: its means are just those of what it chose or was shown, and "
+            "correct nothing. Those of a judge outside the service are one where it scored answers because "
+            "they were sampled, and --asked names it."
         )
     others = [judge.name for judge in report.judges if judge is not own]
     if others:

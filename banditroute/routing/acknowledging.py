@@ -13,6 +13,7 @@ from msgspec import structs
 
 from banditroute.config.feedback import EVERY
 from banditroute.config.settings import Settings
+from banditroute.core.feedback.account import AlarmAccount
 from banditroute.core.state import State
 from banditroute.core.steering.guardrails import new_guards
 from banditroute.errors import RequestError
@@ -22,6 +23,9 @@ from banditroute.store.controls import Control, Controls
 
 MOST_NAMES = 10
 """How many classes a refusal names."""
+
+MOST_OPEN, MOST_SEEN = 40, 10
+"""How many alarms are shown that nobody has seen to, and of the others."""
 
 
 def seen_to(state: State, store: Store) -> State:
@@ -40,6 +44,30 @@ def is_acknowledged(alarm: Control, seen: Mapping[str, float]) -> bool:
     guarded = alarm.body.get("kind") == "guardrail"
     names = (str(alarm.body.get("subject", "")), EVERY) if guarded else (alarm.subject,)
     return any(seen.get(name, -math.inf) >= alarm.at for name in names)
+
+
+def raised(controls: Controls) -> list[tuple[Control, bool]]:
+    """Every alarm, the newest first, and whether somebody has seen to it."""
+    events = controls.after(0, "alarm", "acknowledge")
+    seen = {event.subject: event.at for event in events if event.kind == "acknowledge"}
+    alarms = (event for event in reversed(events) if event.kind == "alarm")
+    return [(event, is_acknowledged(event, seen)) for event in alarms]
+
+
+def alarm_accounts(controls: Controls) -> list[AlarmAccount]:
+    """The last `MOST_OPEN` alarms that nobody has seen to and the last `MOST_SEEN` others, the newest
+    first."""
+    found, room = [], {False: MOST_OPEN, True: MOST_SEEN}
+    for event, seen in raised(controls):
+        if room[seen]:
+            room[seen] -= 1
+            found.append(_alarm_account(event, seen))
+    return found
+
+
+def _alarm_account(event: Control, seen: bool) -> AlarmAccount:
+    id, kind, subject, message = (str(event.body[name]) for name in ("id", "kind", "subject", "message"))
+    return AlarmAccount(id, kind, subject, message, event.at, seen)
 
 
 def acknowledged(subject: str, settings: Settings, controls: Controls) -> tuple[str, dict[str, object]]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from unicodedata import category
 
 LONGEST = 80
 """Characters of what a caller sent that are repeated to the caller."""
+
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def cut(text: str) -> str:
@@ -17,6 +20,11 @@ def cut(text: str) -> str:
 def quoted(text: str) -> str:
     """A text in quotes, as it may be repeated; the length of a long one is told."""
     return repr(text) if len(text) <= LONGEST else f"{cut(text)!r} ({len(text):,} characters)"
+
+
+def printable(text: str) -> str:
+    """A text without what moves a terminal's cursor, colours it or turns its direction: `�` in its place."""
+    return "".join("�" if category(sign) in _UNSEEN else sign for sign in text)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

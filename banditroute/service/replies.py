@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from banditroute.config.priors import Prior
-from banditroute.core.feedback.account import Account, JudgingAccount, account
+from banditroute.core.feedback.account import Account, AlarmAccount, JudgingAccount, account
 from banditroute.core.feedback.fold import standing
 from banditroute.core.state import State
 from banditroute.core.summary import Belief, counted_history, summary
@@ -239,6 +239,7 @@ def state_reply(
     prior: Prior | None = None,
     at: float | None = None,
     judging: JudgingAccount | None = None,
+    alarms: Sequence[AlarmAccount] = (),
 ) -> StateReply:
     """The state as people read it, at a time."""
     return StateReply(
@@ -249,7 +250,7 @@ def state_reply(
         models=[model.id for model in state.models],
         classes=list(state.classes),
         estimates=summary(state),
-        account=account(state, at, judging),
+        account=account(state, at, judging, alarms),
         pending=pending,
         prior=None
         if prior is None

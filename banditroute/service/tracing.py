@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from banditroute.service.telemetry import Telemetry
 
 PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+DISTRIBUTIONS = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 
 
 def open_telemetry(settings: Settings, environ: Mapping[str, str] = os.environ) -> Telemetry | None:
@@ -35,7 +36,7 @@ def check_telemetry(own: TelemetrySettings, environ: Mapping[str, str] = os.envi
     if not all(map(_is_installed, PACKAGES)):
         raise ConfigError(
             "[telemetry] endpoint needs OpenTelemetry, which is not installed; install it with "
-            "`pip install 'banditroute[otel]'`, or leave the endpoint out."
+            f"`python -m pip install {' '.join(DISTRIBUTIONS)}`, or leave the endpoint out."
         )
     telemetry_headers(own, environ)
 

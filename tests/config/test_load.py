@@ -9,6 +9,7 @@ import pytest
 
 from banditroute.config import settings as nouns
 from banditroute.config.environment import overriding_variables
+from banditroute.config.feedback import TrialSettings
 from banditroute.config.load import load, load_settings
 from banditroute.config.schema import ENTRIES, MAX_MODELS, SECTIONS
 from banditroute.config.settings import Settings
@@ -90,21 +91,29 @@ def test_the_starter_is_right_as_written(tmp_path: Path) -> None:
     write_starter(path, force=True)
 
 
+def test_the_starter_caps_the_budget_tier_until_it_is_confirmed(tmp_path: Path) -> None:
+    trial = _settings(tmp_path, starter_text()).trial
+    assert trial == TrialSettings(tier_shares={"budget": 0.6})
+
+
 def test_what_the_starter_has_commented_out_is_right_too(tmp_path: Path) -> None:
     rows = starter_text().splitlines()
     rule = [row.removeprefix("# ") for row in rows[rows.index("# [[rules]]") :]]
-    for section in ("# [[guardrails]]", "# [[experiments]]", "# [trial]"):
+    for section in ("# [[guardrails]]", "# [[experiments]]"):
         begins = rows.index(section)
         rule += [row.removeprefix("# ") for row in rows[begins : rows.index("", begins)]]
     first = rows.index("# [[upstreams]]")
     upstream = [row.removeprefix("# ") for row in rows[first : rows.index("", first)]]
     half_life = [row.removeprefix("# ") for row in rows if row.startswith("# half_life")]
+    trial = rows[(begins := rows.index("[trial]")) : rows.index("", begins)]
     text = "\n".join(rows).replace(f"# {half_life[0]}", half_life[0])
+    text = text.replace("\n".join(trial), "\n".join(row.removeprefix("# ") for row in trial))
     settings = _settings(tmp_path, "\n".join([text, *upstream, *rule]))
     assert settings.rules[0].tier == "premium"
     assert settings.guardrails[0].baseline == "gpt-4o"
     assert settings.experiments[0].control == "control"
     assert settings.trial.tier_shares == {"budget": 0.6}
+    assert (settings.trial.max_share, settings.trial.require_probe) == (0.1, True)
     assert settings.upstreams[1].api_key_env == "OPENAI_API_KEY"
     assert settings.policy.half_life_days == {"quality": 30.0, "seconds": 2.0}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,6 +122,7 @@ def test_fit_says_what_the_judge_is_worth_and_what_to_do(tmp_path: Path) -> None
     said = " ".join(told.output.split())
     assert f"{JUDGE} has scored 1,800 answers, and people none of them" in said
     assert "Have people score some dozens" in said
+    assert re.search(r"history counts for at most 3,000 outcomes .*? Here it comes to \d at most", said), said
     done = CliRunner().invoke(fit_command, [str(written(tmp_path, 0.05)), *unchecked, "--json", "-"])
     (judge,) = json.loads(done.stdout)["judges"]
     assert judge["paired"] > 50

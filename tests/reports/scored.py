@@ -49,5 +49,5 @@ def scored(
         MODELS, CLASSES, model, cls, unit,
         np.where(speaks | had_to, quality, np.nan), np.where(had_to, quality, np.nan),
         np.where(speaks, quality, np.nan), probability, sampled, audited,
-        {JUDGE: (rows, score[rows])}, 0, 0.0, 1.0,
+        {JUDGE: (rows, score[rows])}, frozenset({JUDGE}), frozenset(), 0, 0.0, 1.0,
     )  # fmt: skip

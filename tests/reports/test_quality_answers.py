@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from banditroute.config.feedback import JudgeSettings
 from banditroute.reports.quality import AskedQuality, Unheard, quality_of_store, quality_report
 from banditroute.reports.quality_answers import NothingScored
 from banditroute.store import Store, open_store
+from banditroute.types import JUDGE as WORKER
 from banditroute.types import Context, Decision, Outcome, Preferences
 from tests.reports.scored import JUDGE, MODELS, SETTINGS, scored
 
@@ -29,8 +31,8 @@ def kept(
         store.append_outcomes([outcome]).result()
 
 
-def judged(name: str, value: float | None, rater: str = JUDGE) -> Outcome:
-    return Outcome(name, "quality", value, source="judge", rater=rater)
+def judged(name: str, value: float | None, rater: str = JUDGE, principal: str = WORKER) -> Outcome:
+    return Outcome(name, "quality", value, source="judge", rater=rater, principal=principal)
 
 
 def test_the_event_log_is_read_as_it_stands() -> None:
@@ -60,6 +62,46 @@ def test_the_event_log_is_read_as_it_stands() -> None:
     assert other.models[1].judge is not None
     named = quality_of_store(SETTINGS, store, AskedQuality(asked=["y"]))
     assert named.asked == 1
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_judge_that_chooses_its_answers_is_no_audit(configured: bool) -> None:
+    """It scores bad answers only, twice as many as the service's own: what it says is shown if it is named,
+    and weighs nothing back, unless somebody says that it was asked."""
+    settings = replace(SETTINGS, judge=JudgeSettings(model="large")) if configured else SETTINGS
+    own = "large/pointwise-1" if configured else JUDGE
+    store, rng = open_store("memory://"), np.random.default_rng(3)
+    for i in range(200):
+        quality = float(rng.random())
+        said = [Outcome(f"d{i}", "quality", quality)] if i % 3 == 0 else []
+        said += [judged(f"d{i}", quality, own)] if i % 4 == 0 else []
+        said += [judged(f"d{i}", 0.0, own, "")] if i % 5 == 0 else []  # without a key, in the same name
+        said += [judged(f"d{i}", quality, "ext/1", "outside")] if quality < 0.8 else []
+        kept(store, *said, name=f"d{i}", model=MODELS[i % 2])
+    report = quality_of_store(settings, store)
+    assert report.judge == own
+    outside = "ext/1 (outside)"
+    known = {judge.name: judge for judge in report.judges}
+    assert known[own].scores == known[own].sampled == 50
+    assert known[outside].scores > 2 * 50
+    assert known[outside].sampled == known[outside].paired == 0
+    named = quality_of_store(settings, store, AskedQuality(judge=outside))
+    assert named.basis is None
+    assert [row.powered for row in named.models] == [None, None]
+    assert "no random sample" in " ".join(named.notes)
+    for name in ("ext/1", "outside"):
+        trusted = quality_of_store(settings, store, AskedQuality(judge=outside, asked=[name]))
+        assert trusted.basis is not None
+        assert next(one for one in trusted.judges if one.name == outside).sampled == known[outside].scores
+
+
+def test_the_busiest_judge_speaks_where_the_configured_one_is_silent() -> None:
+    store, settings = open_store("memory://"), replace(SETTINGS, judge=JudgeSettings(model="large"))
+    for i in range(20):
+        kept(store, judged(f"d{i}", 0.5), name=f"d{i}")
+    assert quality_of_store(settings, store).judge == JUDGE
+    store.append_outcomes([judged("d7", 0.7, "large/pointwise-1")]).result()
+    assert quality_of_store(settings, store).judge == "large/pointwise-1"
 
 
 def test_what_a_store_gives_is_what_arrays_give() -> None:

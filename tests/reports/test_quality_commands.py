@@ -12,6 +12,7 @@ from msgspec import structs
 from banditroute import cli
 from banditroute.config.load import load_settings
 from banditroute.store import Store, open_store
+from banditroute.types import JUDGE as WORKER
 from banditroute.types import Context, Decision, Outcome, Preferences
 from tests.reports.scored import CLASSES, JUDGE, MODELS, SETTINGS, scored
 from tests.service.live import ask, serving
@@ -43,7 +44,7 @@ def fill(store: Store, n: int = 900) -> None:
         if not math.isnan(value)
     ]
     judge = [
-        Outcome(f"d{i}", "quality", float(value), source="judge", rater=JUDGE)
+        Outcome(f"d{i}", "quality", float(value), source="judge", rater=JUDGE, principal=WORKER)
         for i, value in enumerate(score)
         if not math.isnan(value)
     ]

@@ -98,6 +98,28 @@ def test_who_answers_and_who_speaks_is_shown(known: dict[str, Any]) -> None:
     assert known["speakers"]["quarantined"] == []
 
 
+def test_alarms_are_shown_until_there_is_no_room_and_who_saw_to_them() -> None:
+    """Open ones are never pushed out by those that somebody has seen to."""
+    with serving(SETTINGS, store := open_store("memory://")) as address:
+        assert account(address, 0)["alarms"] == []
+        for i in range(60):
+            body = {"id": f"a{i}", "kind": "model", "subject": "small", "message": f"It changed ({i})."}
+            store.controls.append("alarm", f"model/small/{i}", body=body)
+        first = account(address, 0)["alarms"]
+        for i in range(45, 60):
+            body = {"kind": "acknowledge", "subject": f"a{i}"}
+            assert ask(address, "POST", "/v1/controls", body)[0] == 200
+        after = account(address, 0)["alarms"]
+    assert [own["id"] for own in first] == [f"a{i}" for i in range(59, 19, -1)]
+    assert first[0].items() >= {"kind": "model", "subject": "small", "message": "It changed (59)."}.items()
+    assert first[0]["at"] <= time.time()
+    assert not any(own["acknowledged"] for own in first)
+    seen = [own["id"] for own in after if own["acknowledged"]]
+    unseen = [own["id"] for own in after if not own["acknowledged"]]
+    assert seen == [f"a{i}" for i in range(59, 49, -1)]
+    assert unseen == [f"a{i}" for i in range(44, 4, -1)]
+
+
 def test_promises_changes_and_the_budget_are_shown(known: dict[str, Any]) -> None:
     (promise,) = known["guardrails"]
     assert promise["request_class"] == "code"
@@ -132,5 +154,12 @@ def test_what_judging_takes_is_shown() -> None:
 def test_the_contract_says_what_it_is(where: str) -> None:
     _, openapi = ask(where, "GET", "/openapi.json")
     schemas = openapi["components"]["schemas"]
-    assert {"Account", "JudgeAccount", "GuardrailAccount", "ChangeAccount", "AnswersAccount"} <= set(schemas)
+    assert {
+        "Account",
+        "JudgeAccount",
+        "GuardrailAccount",
+        "ChangeAccount",
+        "AnswersAccount",
+        "AlarmAccount",
+    } <= set(schemas)
     assert "account" in schemas["StateReply"]["required"]

@@ -75,6 +75,18 @@ class ChangeAccount(Struct, frozen=True):
     high: float
 
 
+class AlarmAccount(Struct, frozen=True):
+    """An alarm that was raised `at` a time; `id` is what acknowledging it names, `acknowledged` whether
+    somebody did."""
+
+    id: str
+    kind: str
+    subject: str
+    message: str
+    at: float
+    acknowledged: bool
+
+
 class GuardrailAccount(Struct, frozen=True):
     """One promise, and how it stands `since` a time: `mean` is the estimate, over the `scores` of this
     period, of how much better what is served is than the baseline, None before any; `low` and `high` are its
@@ -124,25 +136,34 @@ class PaceAccount(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """Everything of it; a part is None where nobody asked for it or nothing is known."""
+    """Everything of it; a part is None where nobody asked for it or nothing is known. `alarms` are those that
+    nobody has acknowledged and the last of the others, the newest first, as far back as there is room."""
 
     judges: list[JudgeAccount]
     judging: JudgingAccount | None
     changes: list[ChangeAccount]
+    alarms: list[AlarmAccount]
     guardrails: list[GuardrailAccount]
     answers: AnswersAccount | None
     speakers: SpeakersAccount | None
     pace: PaceAccount | None
 
 
-def account(state: State, at: float | None = None, judging: JudgingAccount | None = None) -> Account:
+def account(
+    state: State,
+    at: float | None = None,
+    judging: JudgingAccount | None = None,
+    alarms: Sequence[AlarmAccount] = (),
+) -> Account:
     """What a state knows besides its estimates, promises as they stand at a time (by default that of the
-    state); what judging takes is known to others (`routing.judging`)."""
+    state); what judging takes and which alarms were raised is known to others (`routing.judging`,
+    `routing.acknowledging`)."""
     guards, pace = state.watch.guards, state.watch.pace
     at = state.at if at is None else at
     return Account(
         judges=[_judge(state, name) for name in sorted(state.testimony.instruments)],
         changes=_changes(state),
+        alarms=list(alarms),
         judging=judging,
         guardrails=[
             guardrail_account(guard.as_of(at)) for guard in (() if guards is None else guards.guards)

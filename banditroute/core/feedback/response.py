@@ -30,6 +30,7 @@ EXPECTED_DIFFERENCE = 0.3
 """Sd, beforehand, of how scored answers differ from silent ones, in sds of the judge's scores in a cell."""
 
 _FEW = 4.0  # answers' worth of the pool in each cell's rate and variance
+_SPREAD = 0.05  # variance of scores within cells, beforehand
 _WEAKEST_SLOPE = 0.2  # a judge who follows people less than that tells nothing about who answers
 
 
@@ -71,7 +72,8 @@ def response(pairs: Floats, silent: Floats, direct: Floats, unexplained: float =
     within = float(
         (_scatter(n1, pairs[:, :, 1], pairs[:, :, 3]) + _scatter(n0, silent[:, :, 1], silent[:, :, 2])).sum()
     )
-    spread = max(within / degrees, 1e-12)
+    # A judge that gave the same score to a few answers is not without scatter for that.
+    spread = (_SPREAD * _FEW + within) / (_FEW + degrees)
     # Shrunk: at first nothing is known of who answers, and most often there is nothing to know.
     error = spread / total
     known = EXPECTED_DIFFERENCE**2 * spread / (EXPECTED_DIFFERENCE**2 * spread + error)
@@ -118,7 +120,7 @@ def _variances(direct: Floats) -> Floats:
     n = direct[:, :, 0]
     scatter = _scatter(n, direct[:, :, 1], direct[:, :, 2])
     degrees = np.maximum(n - 1.0, 0.0)
-    pool = (0.05 * _FEW + scatter.sum()) / (_FEW + degrees.sum())
+    pool = (_SPREAD * _FEW + scatter.sum()) / (_FEW + degrees.sum())
     variance: Floats = (_FEW * pool + scatter) / (_FEW + degrees)
     return variance
 
@@ -134,5 +136,5 @@ def _slope(pairs: Floats) -> float:
     safe = np.maximum(n, 1e-300)
     together = float((jy - np.where(n > 0.0, j * y / safe, 0.0)).sum())
     alone = float(_scatter(n, y, yy).sum())
-    prior = 0.05 * _FEW
+    prior = _SPREAD * _FEW
     return max(_WEAKEST_SLOPE, (prior + together) / (prior + alone))

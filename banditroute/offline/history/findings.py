@@ -100,11 +100,21 @@ class Fitted:
             )
         return [models, starts]
 
+    def _worth(self, name: str, trust: float) -> str:
+        """What history counts for at most in these rows, where that is less than it might."""
+        most = max((row.counts_for or 0.0 for row in self.rows if row.factor == name), default=0.0)
+        if round(most) >= round(trust):
+            return ""
+        return (
+            f" Here it comes to {most:,.0f} at most: the log holds no more, or a judge's scores, as long as "
+            "people have not scored the same answers, count for few."
+        )
+
     def _sentences(self) -> list[str]:
         return [
             f"{name}: history counts for at most {factor.trust:,.0f} outcomes per model to start with, "
             f"chosen by held-out data (log score per cell {factor.scores[f'{factor.trust:g}']:.2f}, "
-            f"without history {factor.scores['0']:.2f})."
+            f"without history {factor.scores['0']:.2f}).{self._worth(name, factor.trust)}"
             if factor.trust
             else f"{name}: held-out data is predicted no better with history than without; it does not count."
             for name, factor in self.prior.factors.items()

@@ -63,6 +63,19 @@ def test_the_interval_of_the_odds_covers() -> None:
     assert 0.90 < np.mean(inside) < 0.985
 
 
+@pytest.mark.parametrize("scored", [11, 2])
+def test_equal_scores_of_a_few_answers_tell_little(scored: int) -> None:
+    """A judge that gave the same to 22 answers has shown no scatter, but it may have some."""
+    pairs, silent = np.zeros((1, 1, 6)), np.zeros((1, 1, 3))
+    pairs[0, 0] = scored * np.array([1.0, 0.1, 0.1, 0.01, 0.01, 0.03])  # people differ with sd .14
+    silent[0, 0] = (22 - scored) * np.array([1.0, 0.1, 0.01])
+    few = response(pairs, silent, pairs[:, :, [0, 2, 5]])
+    assert abs(few.gamma) < 1e-9
+    assert few.gamma_sd > 0.2
+    many = response(100 * pairs, 100 * silent, 100 * pairs[:, :, [0, 2, 5]])
+    assert many.gamma_sd < few.gamma_sd
+
+
 def test_who_answers_at_random_is_left_alone() -> None:
     shifts = np.array([response(*world(seed, gamma=0.0)).shift for seed in range(40)])
     assert np.abs(shifts.mean(axis=0)).max() < 0.004
