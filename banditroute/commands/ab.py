@@ -31,7 +31,8 @@ METRICS = ("quality", "powered", "usd", "seconds", "reward", "error", "fallback"
     "--config",
     type=click.Path(path_type=Path),
     metavar="F",
-    help="Without LOG: the configuration whose event log is read (banditroute.toml here).",
+    help="The configuration whose event log is read (banditroute.toml here); with LOG: the one that says "
+    "what is worth how much, for the reward, and what the experiment declared.",
 )
 @click.option("--experiment", metavar="NAME", help="Which one, where there are several.")
 @click.option("--control", metavar="V", help="The variant to compare the others with.")
@@ -40,7 +41,8 @@ METRICS = ("quality", "powered", "usd", "seconds", "reward", "error", "fallback"
     "--margin",
     type=Within(min=0, max=1e9),
     metavar="D",
-    help="The loss that was agreed on, in the unit of the metric (0.01: one point of quality).",
+    help="The loss that was agreed on, in the unit of the metric (quality: 0.01, one point; others have no "
+    "usual one, so say it).",
 )
 @click.option(
     "--max-usd",
@@ -97,13 +99,11 @@ def ab(
     check_writable(json_path, out, plot)
     if log is None and (columns or where or shares or skip_bad):
         raise click.UsageError("--columns, --where, --shares and --skip-bad are about a LOG; name one.")
-    if log is not None and config is not None:
-        raise click.UsageError("--config says whose event log is read; with a LOG, leave it out.")
     asked = AskedAB(control, metric, margin, max_usd, max_seconds, requests_per_month)
     if log is None:
         report = _of_event_log(config, experiment, asked)
     else:
-        report = _of_log(log, experiment, asked, columns, where, shares, skip_bad)
+        report = _of_log(log, config, experiment, asked, columns, where, shares, skip_bad)
     if out is not None:
         write(out, report.to_html())
     deliver(report, json_path, plot)
@@ -128,6 +128,7 @@ def _of_event_log(config: Path | None, experiment: str | None, asked: AskedAB) -
 
 def _of_log(
     log: Path,
+    config: Path | None,
     experiment: str | None,
     asked: AskedAB,
     columns: str | None,
@@ -135,14 +136,17 @@ def _of_log(
     shares: str | None,
     skip_bad: bool,
 ) -> ABReport:
+    from banditroute.config.load import load_settings
     from banditroute.offline.options import parse_pairs
     from banditroute.reports.ab_logs import ab_of_log
 
+    settings = None if config is None else load_settings(config)
     with reading() as progress:
         return ab_of_log(
             log,
             experiment,
             asked,
+            settings=settings,
             columns=parse_pairs(columns, "--columns") if columns else None,
             where=parse_pairs(where, "--where") if where else None,
             shares=parse_pairs(shares, "--shares") if shares else None,

@@ -17,6 +17,8 @@ _AIMS = {
     "output_tokens": "output tokens",
 }
 
+_UNITS = {"seconds": " s", "output_tokens": " tokens"}
+
 
 def tell(own: Experiment) -> Iterator[str]:
     """One experiment: who takes part, what they get, when, and what is asked."""
@@ -26,8 +28,14 @@ def tell(own: Experiment) -> Iterator[str]:
     yield f"{own.name}: of the units ({units(own)}){where}{kept}, {rivals}."
     yield f"It {times(own)}" + ("." if own.running else ", once it is started.")
     against = f"compared with {own.control} by {_AIMS[own.metric]}"
-    spare = f", with a margin of {own.margin:g}" if own.metric == "quality" else ""
-    yield f"The others are {against}{spare}."
+    yield f"The others are {against}, with a margin of {_margin(own)}."
+
+
+def _margin(own: Experiment) -> str:
+    """How much worse is still not worse, with its unit."""
+    if own.metric in ("quality", "error", "fallback"):
+        return f"{own.margin:g} ({100.0 * own.margin:g} {'point' if own.margin == 0.01 else 'points'})"
+    return f"${own.margin:g}" if own.metric == "usd" else f"{own.margin:g}{_UNITS.get(own.metric, '')}"
 
 
 def units(own: Experiment) -> str:

@@ -10,6 +10,14 @@ from typing import Literal
 Metric = Literal["quality", "usd", "seconds", "reward", "error", "fallback", "output_tokens"]
 """What an experiment can be about."""
 
+QUALITY_MARGIN = 0.01
+"""How much worse quality may be and still count as not worse, unless somebody says."""
+
+MARGINS = {
+    "usd": 0.0005, "seconds": 0.2, "reward": 0.01, "error": 0.01, "fallback": 0.01, "output_tokens": 20.0,
+}  # fmt: skip
+"""Examples of a margin for metrics without a usual one: USD, seconds, utility, shares and tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimentVariant:
@@ -39,9 +47,9 @@ class Experiment:
     unless given, and independent of its place on the line.
 
     `running` is how it begins; what an operator says later stands (`routing.experiments`). The verdict
-    compares the others with `control` (the first variant unless named) by `metric`, quality with `margin`
-    to spare, in quality points of 0 to 1. `max_usd` and `max_seconds` are what one request counts for at
-    most.
+    compares the others with `control` (the first variant unless named) by `metric` with `margin` to spare, in
+    the metric's own unit; quality has one unless given (0 to 1), for others it is nan until somebody says.
+    `max_usd` and `max_seconds` are what one request counts for at most.
     """
 
     name: str
@@ -56,7 +64,7 @@ class Experiment:
     running: bool = True
     control: str = ""
     metric: Metric = "quality"
-    margin: float = 0.01
+    margin: float = math.nan
     max_usd: float | None = None
     max_seconds: float | None = None
 
@@ -65,6 +73,8 @@ class Experiment:
             object.__setattr__(self, "salt", self.name)
         if not self.control and self.variants:
             object.__setattr__(self, "control", self.variants[0].name)
+        if math.isnan(self.margin) and self.metric == "quality":
+            object.__setattr__(self, "margin", QUALITY_MARGIN)
 
     @property
     def begins(self) -> float:

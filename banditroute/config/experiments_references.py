@@ -3,13 +3,20 @@ two of them could take at once."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from itertools import combinations
 
 from banditroute.config.checks import nearest
-from banditroute.config.experiments import Experiment
+from banditroute.config.experiments import MARGINS, Experiment
 from banditroute.config.problems import Problems
 from banditroute.types import OTHER
+
+_SHARES = ("quality", "error", "fallback")
+_UNITS = {
+    "usd": " (USD a request)", "seconds": " (seconds a request)", "reward": " (USD of utility)",
+    "error": " (one point)", "fallback": " (one point)", "output_tokens": " (tokens a request)",
+}  # fmt: skip
 
 
 def check_experiments(
@@ -45,6 +52,19 @@ def _check_one(i: int, own: Experiment, classes: Collection[str], problems: Prob
             (*path, "control"),
             f'control in {label} names "{own.control}", which is no variant; '
             f"{nearest(own.control, variants)}",
+        )
+    if math.isnan(own.margin):
+        problems.add(
+            (*path, "metric"),
+            f'metric in {label} is "{own.metric}", for which there is no usual margin; say how much worse a '
+            f"treatment may be and still count as not worse, as in margin = {MARGINS[own.metric]:g}"
+            f"{_UNITS[own.metric]}.",
+        )
+    elif own.metric in _SHARES and own.margin > 1.0:
+        problems.add(
+            (*path, "margin"),
+            f"margin in {label} is {own.margin:g}, but {own.metric} is between 0 and 1, so nothing could be "
+            "worse by more; 0.01 is one point.",
         )
     if own.begins >= own.ends:
         first = "start" if own.start is not None and own.start == own.begins else "the first step of its ramp"

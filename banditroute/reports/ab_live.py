@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
+from msgspec import structs
 
 from banditroute.config.experiments import Experiment
 from banditroute.config.settings import Settings
-from banditroute.core.base import Floats, Ints
+from banditroute.core.base import Bools, Floats, Ints
 from banditroute.errors import LogError
 from banditroute.reports.ab import ABReport, Exposures, ab_report
 from banditroute.reports.ab.metrics import METRICS
@@ -34,17 +36,9 @@ def ab_of_views(
     name, declared = _named(views, settings, name)
     seen = views.exposures(name, breathe=breathe)
     exposures = live_exposures(seen, declared, settings.reward.weights)
-    own = declared or Experiment(name, ())
-    return ab_report(
-        exposures,
-        experiment=name,
-        control=asked.control or own.control or None,
-        metric=asked.metric or own.metric,
-        margin=own.margin if asked.margin is None else asked.margin,
-        max_usd=asked.max_usd or own.max_usd,
-        max_seconds=asked.max_seconds or own.max_seconds,
-        requests_per_month=asked.requests_per_month,
-    )
+    asked = asked.of(declared or Experiment(name, ()))
+    report = ab_report(exposures, experiment=name, **asked.told())
+    return structs.replace(report, notes=(*changes(seen, declared), *report.notes))
 
 
 def _named(views: Views, settings: Settings, name: str | None) -> tuple[str, Experiment | None]:
@@ -122,13 +116,48 @@ def requests_of(seen: Exposed, weights: Weights) -> Exposed:
     metrics["reward"] = metrics["reward"] - paid
     return replace(
         seen,
-        **{name: getattr(seen, name)[begun] for name in ("at", "unit", "variant", "share", "request_class")},
+        **{
+            name: getattr(seen, name)[begun]
+            for name in ("at", "unit", "variant", "share", "request_class", "policy")
+        },
         **{
             name: getattr(seen, name)[ended]
             for name in ("model", "propensity", "attempt", "judged", "judge", "people")
         },
         metrics=metrics,
     )
+
+
+def changes(seen: Exposed, declared: Experiment | None) -> list[str]:
+    """What changed under the name of an experiment, in sentences: policies of a variant, and variants that
+    are not configured any more, whose requests are left out."""
+    first = seen.attempt <= 1
+    told, names = [], _variants(seen, declared)[0]
+    for code, name in enumerate(seen.variants):
+        own = first & (seen.variant == code)
+        if name not in names:
+            told.append(
+                f"Variant {name} is not configured any more: its {own.sum():,} requests are left out. A new "
+                "set of variants is a new experiment: give it a new name."
+            )
+        elif len(served := np.unique(seen.policy[own])) > 1:
+            told.append(_mixed(seen, name, own, served))
+    return told
+
+
+def _mixed(seen: Exposed, name: str, own: Bools, served: Ints) -> str:
+    """That a variant was served by several policies, in order of when each served last."""
+    last = {code: float(seen.at[own & (seen.policy == code)].max()) for code in served.tolist()}
+    *past, now = sorted(last, key=lambda code: last[code])
+    were = ", ".join(f"{seen.policies[code]} until {_when(last[code])}" for code in past)
+    return (
+        f"{name} was {were}, and {seen.policies[now]} since: the figures mix them. A new policy is a new "
+        "experiment: give it a new name."
+    )
+
+
+def _when(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _variants(seen: Exposed, declared: Experiment | None) -> tuple[tuple[str, ...], Floats]:

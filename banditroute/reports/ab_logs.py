@@ -7,13 +7,14 @@ Of the log schema `variant` is needed, and `unit` says who asked. Beside it a lo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import structs
 
+from banditroute.config.settings import Settings
 from banditroute.core.base import Floats, Ints
 from banditroute.errors import LogError
 from banditroute.offline.logs import table
@@ -32,7 +33,8 @@ from banditroute.offline.logs.reading import NEEDED
 from banditroute.offline.logs.source import LogFile, open_log
 from banditroute.reports.ab import ABReport, Exposures, ab_report
 from banditroute.reports.ab_asked import AS_DECLARED, AskedAB, UnknownExperiment
-from banditroute.reports.ab_columns import OWN, widen
+from banditroute.reports.ab_columns import NO_RATES, OWN, declared_shares, widen
+from banditroute.types import Weights
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -57,18 +59,28 @@ def ab_of_log(
     experiment: str | None = None,
     asked: AskedAB = AS_DECLARED,
     *,
+    settings: Settings | None = None,
     columns: Mapping[str, str] | None = None,
     where: Mapping[str, str] | None = None,
     shares: Mapping[str, float | str] | None = None,
     skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> ABReport:
-    """The report on an experiment of a log file; arguments as those of `read_exposures`."""
+    """The report on an experiment of a log file; `settings` say what is worth how much, and what the
+    experiment declared where they have it. The other arguments are those of `read_exposures`."""
     read = read_exposures(
-        log, experiment, columns=columns, where=where, shares=shares, skip_bad=skip_bad, progress=progress
+        log,
+        experiment,
+        weights=None if settings is None else settings.reward.weights,
+        columns=columns,
+        where=where,
+        shares=shares,
+        skip_bad=skip_bad,
+        progress=progress,
     )
-    told = {name: value for name, value in asdict(asked).items() if value is not None}
-    report = ab_report(read.exposures, experiment=read.experiment, **told)
+    for own in () if settings is None else settings.experiments:
+        asked = asked.of(own) if own.name == read.experiment else asked
+    report = ab_report(read.exposures, experiment=read.experiment, **asked.told())
     if not read.timed:
         report = structs.replace(report, first_at=None, last_at=None)
     return structs.replace(report, notes=(*read.notes, *report.notes))
@@ -78,6 +90,7 @@ def read_exposures(
     path: str | Path,
     experiment: str | None = None,
     *,
+    weights: Weights | None = None,
     columns: Mapping[str, str] | None = None,
     where: Mapping[str, str] | None = None,
     shares: Mapping[str, float | str] | None = None,
@@ -87,8 +100,8 @@ def read_exposures(
     """Reads the requests of an experiment; which one may be left open where the log holds no other.
 
     `columns` maps names of the schema to the file's own, `where` keeps the rows whose columns equal the
-    values, `shares` declares the variants' probabilities where no column says them. Raises LogError where the
-    log cannot tell.
+    values, `shares` declares the variants' probabilities where no column says them, and `weights` make the
+    reward. Raises LogError where the log cannot tell.
     """
     import duckdb
 
@@ -108,7 +121,7 @@ def read_exposures(
         found.pop("prompt", None)
         rows = table.make(file, found, where or {}, (), skip_bad=skip_bad, progress=progress)
         there = {name: column for name, column in own.items() if column in file.columns}
-        return _Reader(file, rows, there).read(experiment, shares)
+        return _Reader(file, rows, there, weights).read(experiment, shares)
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     finally:
@@ -122,24 +135,28 @@ class _Reader:
     file: LogFile
     rows: table.Rows
     own: Mapping[str, str]
+    weights: Weights | None
 
     @property
     def connection(self) -> DuckDBPyConnection:
         return self.rows.connection
 
     def read(self, experiment: str | None, shares: Mapping[str, float | str] | None) -> ReadExposures:
-        widen(self.file, self.rows, self.own)
+        rewarded = widen(self.file, self.rows, self.own, self.weights)
         name = self._experiment(experiment)
         notes = [*self.rows.notes, *self._select()]
         variant, names = codes(self.connection, "variant", "exposed")
         self._check(names)
         share, declared, told = self._shares(variant, names, shares)
-        unit, before = self._units()
-        judged = judged_rows(self.rows, "exposed")
         known = [*(m for m in FACTORS if m in self.rows.found), *(m for m in _RATES if m in self.own)]
+        known += ["reward"] if rewarded else []
+        unit, before = self._units(known)
+        judged = judged_rows(self.rows, "exposed")
         metrics = {name: floats(self.connection, name, "exposed") for name in known}
         if "unit" not in self.rows.found:
             notes.append("The log has no column unit: every request counts as a unit of its own.")
+        if self.weights is None and {"quality", "usd"} <= metrics.keys():
+            notes.append(NO_RATES)
         cls, classes = codes(self.connection, "class", "exposed")
         timed, people = "at" in self.rows.found, metrics.get("quality")
         exposures = Exposures(
@@ -221,7 +238,7 @@ class _Reader:
     ) -> tuple[Floats, Floats, list[str]]:
         """The probability of every request's variant `(n,)`, the declared ones `(v,)`, what was assumed."""
         if given is not None:
-            declared = _declared(given, names)
+            declared = declared_shares(given, names)
             return declared[variant], declared, []
         if "variant_share" not in self.own:
             declared = np.full(len(names), 1.0 / len(names))
@@ -239,8 +256,9 @@ class _Reader:
         mean = np.bincount(variant, share, len(names)) / np.bincount(variant, minlength=len(names))
         return share, mean / mean.sum(), []
 
-    def _units(self) -> tuple[Ints, dict[str, Floats] | None]:
-        """A code of every request's unit `(n,)`; and where units have a past, their means then, by code."""
+    def _units(self, known: list[str]) -> tuple[Ints, dict[str, Floats] | None]:
+        """A code of every request's unit `(n,)`; and where units have a past, their means of the `known`
+        metrics then, by code."""
         if "unit" not in self.rows.found:
             return np.arange(len(ints(self.connection, "row", "exposed"))), None
         self.connection.execute(
@@ -251,10 +269,9 @@ class _Reader:
         joined = "exposed e JOIN units u ON coalesce(e.unit, 'r:' || e.request_id) = u.name"
         order = "decided_at, row" if "at" in self.rows.found else "row"
         unit = ints(self.connection, "code", f"(SELECT code, row FROM {joined} ORDER BY {order})")
-        return unit, self._before()
+        return unit, self._before(known)
 
-    def _before(self) -> dict[str, Floats] | None:
-        names = [name for name in FACTORS if name in self.rows.found]
+    def _before(self, names: list[str]) -> dict[str, Floats] | None:
         if "at" not in self.rows.found or not names:
             return None
         means = ", ".join(f"avg({name})" for name in names)
@@ -270,18 +287,3 @@ class _Reader:
         code, *columns = zip(*rows, strict=True)
         before[:, list(code)] = np.array(columns, np.float64)
         return dict(zip(names, before, strict=True))
-
-
-def _declared(given: Mapping[str, float | str], names: list[str]) -> Floats:
-    """The declared shares in the order of the variants."""
-    strange, missing = sorted(set(given) - set(names)), [name for name in names if name not in given]
-    if strange or missing:
-        what = f"names {strange[0]}, which no request had" if strange else f"says nothing of {missing[0]}"
-        raise LogError(f"--shares {what}; the variants are {some(names)}.")
-    try:
-        declared = np.array([float(given[name]) for name in names], np.float64)
-    except ValueError:
-        declared = np.zeros(len(names))
-    if not ((declared > 0.0) & (declared <= 1.0)).all() or abs(declared.sum() - 1.0) > 1e-6:
-        raise LogError("--shares takes a probability above 0 for each variant, and they sum to 1.")
-    return declared

@@ -32,17 +32,18 @@ def verdict(
     return f"{did}; {against}{_compared(paid, other, *who)}{_quality(gain)}{doubt}."
 
 
-def usd(value: float) -> str:
-    """An amount as people write it: cents, more digits below ten cents, none from a hundred dollars."""
+def usd(value: float, more: int = 0) -> str:
+    """An amount as people write it: cents, more digits below ten cents, none from a hundred dollars; and so
+    many `more`."""
     size = abs(value)
     sign = "−" if value < 0 else ""
     if size == 0:
         return "$0"
     if size >= 100:
-        return f"{sign}${size:,.0f}"
+        return f"{sign}${size:,.{more}f}"
     if size >= 0.1:
-        return f"{sign}${size:.2f}"
-    return f"{sign}${size:.{max(2, 1 - math.floor(math.log10(size)))}f}"
+        return f"{sign}${size:.{2 + more}f}"
+    return f"{sign}${size:.{more + max(2, 1 - math.floor(math.log10(size)))}f}"
 
 
 def points(value: float) -> str:

@@ -32,7 +32,7 @@ _r = tables.results.c
 class Exposed:
     """n requests in the order in which they were decided; columns `(n,)`, nan where nothing is known.
 
-    `unit`, `variant`, `request_class`, `model` and `judge` are codes: places in `units`, `variants`, … in
+    `unit`, `variant`, `request_class`, `model`, `judge` and `policy` are codes: places in `units`, … in
     order of first appearance, −1 where no judge scored. A request without a unit is a unit of its own, named
     by its decision id, and all attempts at it are that unit's. `share` is the probability with which the unit
     got its variant, `propensity` that of the model given the variant. `attempt` is above 1 for calls that
@@ -58,6 +58,8 @@ class Exposed:
     judge: Ints
     people: Floats
     before: Mapping[str, Floats]
+    policies: tuple[str, ...]
+    policy: Ints
 
     def __len__(self) -> int:
         return len(self.at)
@@ -92,25 +94,26 @@ def exposures(
     """The requests of an experiment made at `since` or later and before `until`; `breathe` is called after
     every page."""
     statement = _page(settings, experiment, since, until)
-    unit, variant, cls, model, judge = (_Codes() for _ in range(5))
+    unit, variant, cls, model, judge, policy = (_Codes() for _ in range(6))
     pages: list[tuple[np.ndarray, ...]] = []
     after = 0
     while rows := _read(engine, statement, {"after": after}):
         columns = tuple(zip(*rows, strict=True))
         coded = (
             unit.of(columns[1]), variant.of(columns[2]), cls.of(columns[3]), model.of(columns[4]),
-            judge.of(columns[5]),
+            judge.of(columns[5]), policy.of(columns[6]),
         )  # fmt: skip
-        pages.append((*coded, *(np.array(column, np.float64) for column in columns[6:])))
+        pages.append((*coded, *(np.array(column, np.float64) for column in columns[7:])))
         after = rows[-1][0]
         breathe()
-    empty: tuple[Any, ...] = (*(np.empty(0, np.int64),) * 5, *(np.empty(0),) * (6 + len(METRICS)))
+    empty: tuple[Any, ...] = (*(np.empty(0, np.int64),) * 6, *(np.empty(0),) * (6 + len(METRICS)))
     found: list[Any] = [np.concatenate(parts) for parts in zip(*pages, strict=True)] if pages else list(empty)
-    at, share, propensity, attempt, judged, people, *metrics = found[5:]
+    at, share, propensity, attempt, judged, people, *metrics = found[6:]
     return Exposed(
         unit.names, variant.names, cls.names, model.names, judge.names, at, found[0], found[1], share,
         found[2], found[3], propensity, attempt.astype(np.int64), dict(zip(METRICS, metrics, strict=True)),
         judged, found[4], people, _before(engine, settings, experiment, unit.known),
+        policy.names, found[5],
     )  # fmt: skip
 
 
@@ -127,7 +130,7 @@ def _columns(settings: Settings) -> list[Any]:
 def _page(settings: Settings, experiment: str, since: float, until: float) -> Select[Any]:
     wanted = select(
         _r.seq, func.coalesce(_r.unit, _r.id), func.coalesce(_r.variant, ""), _r.request_class, _r.model,
-        _r.judged_by, _r.at, _r.variant_share, _r.propensity, _r.attempt, _r.judged,
+        _r.judged_by, _r.policy, _r.at, _r.variant_share, _r.propensity, _r.attempt, _r.judged,
         case((_r.quality_source != "judge", _r.quality)), *_columns(settings),
     )  # fmt: skip
     wanted = wanted.where(_r.experiment == experiment, _r.seq > bindparam("after"), _r.at >= since)

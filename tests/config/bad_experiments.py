@@ -63,6 +63,15 @@ BAD_EXPERIMENTS = {
         f'[[experiments]]\nname = "x"\nmetric = "qualty" # <-\n{_VARIANTS}',
         'did you mean "quality"?',
     ),
+    "metric without a margin": (
+        f'[[experiments]]\nname = "x"\nmetric = "usd" # <-\n{_VARIANTS}',
+        "there is no usual margin; say how much worse a treatment may be and still count as not worse, as "
+        "in margin = 0.0005 (USD a request)",
+    ),
+    "margin of more than all quality": (
+        f'[[experiments]]\nname = "x"\nmargin = 2 # <-\n{_VARIANTS}',
+        "quality is between 0 and 1, so nothing could be worse by more; 0.01 is one point",
+    ),
     "units the wrong way round": (
         f'[[experiments]]\nname = "x"\nunits = [0.5, 0.1] # <-\n{_VARIANTS}',
         "as in [0.0, 0.5], not [0.5, 0.1]",

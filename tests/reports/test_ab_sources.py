@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 
 from banditroute import Router
+from banditroute.config.experiments import Experiment, ExperimentVariant
+from banditroute.config.settings import Settings
 from banditroute.errors import LogError
 from banditroute.offline.logs.export import export_log
 from banditroute.reports.ab import Effect, Exposures, ab_report, simulated_exposures
 from banditroute.reports.ab_asked import AskedAB, UnknownExperiment
+from banditroute.reports.ab_columns import NO_RATES
 from banditroute.reports.ab_live import ab_of_views, live_exposures, requests_of
 from banditroute.reports.ab_logs import ab_of_log, read_exposures
 from banditroute.routing.tally import catch_up
@@ -191,7 +194,7 @@ def exposed(attempt: Sequence[int], unit: Sequence[int], **metrics: Sequence[flo
     return Exposed(
         tuple(f"u{code}" for code in sorted(set(unit))), ("a",), ("code",), ("m",), (),
         np.arange(n, dtype=np.float64), np.array(unit), codes, zeros + 0.5, codes, codes, zeros + 1.0,
-        np.array(attempt), known, unknown, codes - 1, known["quality"], {},
+        np.array(attempt), known, unknown, codes - 1, known["quality"], {}, ("p",), codes,
     )  # fmt: skip
 
 
@@ -247,9 +250,11 @@ def test_a_request_without_a_unit_is_one_with_all_its_attempts(url: str, tmp_pat
 def test_an_exported_log_says_what_the_event_log_says(store: Store, tmp_path: Path) -> None:
     live = ab_of_views(Views(store, WEEKLY), WEEKLY)
     export_log(store, WEEKLY, tmp_path / "log.parquet")
-    read = ab_of_log(tmp_path / "log.parquet")
+    read = ab_of_log(tmp_path / "log.parquet", settings=WEEKLY)
+    assert {one.metric for one in read.effects} == {one.metric for one in live.effects}
+    assert {"reward", "error", "fallback"} <= {one.metric for one in read.effects}
     assert (read.experiment, read.units, read.mismatch_p) == (live.experiment, live.units, live.mismatch_p)
-    for name in ("quality", "usd", "output_tokens"):
+    for name in ("quality", "usd", "output_tokens", "reward", "error", "fallback"):
         one, other = read.effect(name), live.effect(name)
         assert one is not None
         assert other is not None
@@ -259,3 +264,36 @@ def test_an_exported_log_says_what_the_event_log_says(store: Store, tmp_path: Pa
         assert (one.difference.low is None) == (other.difference.low is None)
         assert one.difference.low == pytest.approx(other.difference.low)
         assert one.known == other.known
+    untold = ab_of_log(tmp_path / "log.parquet")
+    assert untold.effect("reward") is None
+    assert NO_RATES in untold.notes
+    assert NO_RATES not in read.notes
+
+
+def test_a_failed_attempt_is_exported_as_the_fallback_it_became(tmp_path: Path) -> None:
+    store = open_store("sqlite:///log.db", base=tmp_path)
+    with Router(EVERYBODY, store) as router:
+        first = router.route(request_class="code")
+        router.feedback(first.id, error="timeout", usd=0.01)
+        router.feedback(router.route(request_class="code", root_id=first.id).id, quality=0.9, usd=0.02)
+        router.feedback(router.route(request_class="code").id, error="timeout")
+        router.route(request_class="code")  # of which nothing is told
+        export_log(store, EVERYBODY, tmp_path / "log.csv")
+    with (tmp_path / "log.csv").open(newline="") as file:
+        told = [(row["error"], row["fallback"]) for row in csv.DictReader(file)]
+    assert told == [("0.0", "1.0"), ("1.0", "0.0"), ("", "0.0")]
+
+
+def test_a_log_is_compared_as_its_experiment_declares(tmp_path: Path) -> None:
+    declared = Experiment(
+        "cheap",
+        (ExperimentVariant("new", "thompson", 0.5), ExperimentVariant("old", "thompson", 0.5)),
+        margin=0.03,
+    )
+    named = small(experiment=["cheap"] * 12)
+    report = ab_of_log(write(tmp_path / "log.csv", *named), settings=Settings(experiments=(declared,)))
+    assert (report.control, report.margin) == ("new", 0.03)
+    asked = ab_of_log(
+        tmp_path / "log.csv", asked=AskedAB(control="old"), settings=Settings(experiments=(declared,))
+    )
+    assert asked.control == "old"

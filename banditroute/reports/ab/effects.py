@@ -213,10 +213,17 @@ def class_effects(data: Measured, alpha: float) -> list[ClassEffect]:
             stage=effect.stage,
             difference=effect.difference,
             p=p,
-            clear=p is not None and p <= alpha,
+            clear=_excludes_zero(effect.difference),
         )
         for (cls, n, effect), p in zip(found, adjusted, strict=True)
     ]
+
+
+def _excludes_zero(value: Range | None) -> bool:
+    """Whether 0 is outside an interval."""
+    if value is None or value.low is None or value.high is None:
+        return False
+    return value.low > 0.0 or value.high < 0.0
 
 
 def _within(data: Measured, mask: Bools) -> Measured:

@@ -10,6 +10,7 @@ import numpy as np
 
 from banditroute.core.base import Floats, Ints
 from banditroute.errors import LogError
+from banditroute.reports.ab.values import check_values
 
 METRICS = ("quality", "usd", "seconds", "reward", "error", "fallback", "output_tokens")
 
@@ -51,8 +52,12 @@ class Exposures:
             raise LogError("An experiment needs variants with different names; the first is the control.")
         if len(self.shares) != len(self.variants) or not (np.asarray(self.shares) > 0.0).all():
             raise LogError("Every variant needs its declared share, above 0.")
+        total = float(np.sum(self.shares))
+        if not total <= 1.0 + 1e-6:
+            raise LogError(f"The shares of the variants sum to {total:g}; they are probabilities, so to 1.")
         self._check_lengths()
         self._check_codes()
+        check_values(self.at, {**self.metrics, "judged": self.judged, "people": self.people})
 
     def __len__(self) -> int:
         return len(self.at)
@@ -174,6 +179,8 @@ def exposures_of(
             raise LogError(f"There is no column {name}; exposures need unit and variant.")
     names = [str(value) for value in columns["variant"]]
     n = len(names)
+    if not n and variants is None:
+        raise LogError("There are no rows, so no variants either; name them with variants=[…].")
     found = tuple(variants or sorted(set(names), key=lambda name: (name != "control", name)))
     strange = set(names) - set(found)
     if strange:

@@ -23,13 +23,16 @@ Stage = Literal["sure", "early", "too_early", "empty"]
 """Of an interval: by the sequence; by betting, before its first look; none yet; or no value at all."""
 
 Decision = Literal[
-    "no_data", "broken", "too_early", "undecided", "worse", "not_worse", "not_worse_and_cheaper", "better"
-]
+    "no_data", "broken", "too_early", "unlike_answers", "undecided", "worse", "not_worse",
+    "not_worse_and_cheaper", "better",
+]  # fmt: skip
 """What the primary metric says of a treatment.
 
 `better` its interval is above 0; `worse` it is below −margin; `not_worse` it is above −margin, and
 `not_worse_and_cheaper` if besides it is sure to cost less; `undecided` none of these; `too_early` there is
-no interval yet; `broken` the experiment is not to be trusted; `no_data` nothing to compare.
+no interval yet, or one that rests on a few units; `unlike_answers` values are known of one variant more often
+than of the other, so their means cannot be compared; `broken` the experiment is not to be trusted; `no_data`
+nothing to compare.
 """
 
 
@@ -55,6 +58,14 @@ class Cap(Struct, frozen=True, kw_only=True):
     amount: float
 
 
+class Answered(Struct, frozen=True, kw_only=True):
+    """Shares of requests with a known value, of either variant; `unlike` says that they differ for sure."""
+
+    control: float
+    treatment: float
+    unlike: bool
+
+
 class MetricEffect(Struct, frozen=True, kw_only=True):
     """What a treatment does to one metric: means of both, their `difference` (treatment less control) and
     `ratio`. Means are those of one mix of classes.
@@ -63,7 +74,7 @@ class MetricEffect(Struct, frozen=True, kw_only=True):
     value, of `units`, worth `alike` ones that come equally often; `first_look` are the units from which on
     the sequence holds. `gain` is the part of the variance that the time before the experiment took away.
     `more_units` are needed until the interval leaves the margin out, should the difference stay as it is; the
-    primary metric has it, unless that is out of sight.
+    primary metric has it, unless that is out of sight. `answered` says how often a value is known of either.
     """
 
     metric: str
@@ -83,11 +94,12 @@ class MetricEffect(Struct, frozen=True, kw_only=True):
     gain: float | None
     more_units: int | None
     looks: Looks | None
+    answered: Answered | None = None
 
 
 class ClassEffect(Struct, frozen=True, kw_only=True):
-    """The difference in one class. Intervals hold for all classes and treatments of a metric together; `p` is
-    adjusted likewise (Holm), and `clear` says whether it is below `alpha`."""
+    """The difference in one class. Intervals hold for all classes and treatments of a metric together, and
+    `clear` says that 0 is outside of it; `p` is adjusted likewise (Holm, which may see a little more)."""
 
     request_class: str
     metric: str

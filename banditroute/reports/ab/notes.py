@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from banditroute.reports.ab.findings import ABReport, MetricEffect
 from banditroute.reports.ab.metrics import METRICS
+from banditroute.reports.ab.sound import FEW_ALIKE, known_shares, unlike
 from banditroute.reports.verdict import usd
 
-_FEW_ALIKE = 100.0
 _THIN = 0.1  # a share of units below which normal theory needs more of them
 
 
@@ -14,6 +14,7 @@ def notes(report: ABReport) -> list[str]:
     """The notes, those that concern this experiment alone first."""
     told = [
         *_caps(report),
+        *_answered(report),
         *_stages(report),
         *_before(report),
         *_split(report),
@@ -47,6 +48,25 @@ def _caps(report: ABReport) -> list[str]:
 
 def _at(effect: MetricEffect, value: float) -> str:
     return usd(value) if effect.metric == "usd" else f"{value:,.3g} {METRICS[effect.metric].unit}".rstrip()
+
+
+def _answered(report: ABReport) -> list[str]:
+    """Metrics that are known of one variant more often than of the other."""
+    powered = report.effect("powered") is not None
+    told = []
+    for one in report.effects:
+        if not unlike(one):
+            continue
+        shares = known_shares(one)
+        out = ""
+        if one.metric == "quality":
+            out = " take quality by judge and people (powered)," if powered else ""
+            out = f":{out} score both alike, at random, or have a judge score all and people a random sample"
+        told.append(
+            f"{shares[0].upper()}{shares[1:]}: for sure not alike, and those that are missing may be other "
+            f"ones in each, so no mean of them compares the two{out}."
+        )
+    return told
 
 
 def _stages(report: ABReport) -> list[str]:
@@ -92,11 +112,11 @@ def _split(report: ABReport) -> list[str]:
 def _heavy(report: ABReport) -> list[str]:
     """Whether a few units make most of the requests."""
     own = report.effect()
-    if own is None or own.stage != "sure" or own.alike >= _FEW_ALIKE:
+    if own is None or own.stage != "sure" or own.alike >= FEW_ALIKE:
         return []
     return [
         f"A few units make most of the requests: these {own.units:,} tell as much as {own.alike:,.0f} that "
-        "come equally often, so intervals may be too narrow."
+        "come equally often, so intervals may be too narrow; below {FEW_ALIKE:.0f} nothing is decided."
     ]
 
 
@@ -126,6 +146,9 @@ def _always(report: ABReport) -> list[str]:
         "and whenever one stops, and where assignment follows outcomes (asymptotic confidence sequences; "
         "increments are units, not requests). Those of single metrics do not hold for all metrics together: "
         f"the one that was chosen beforehand is {METRICS[report.metric].title}.",
-        "Classes are told apart with the error divided among all of them (Bonferroni for intervals, Holm for "
-        "p-values).",
+        "Classes are told apart with the error divided among all of them: intervals by Bonferroni, and a "
+        "class is clear (*) where its interval leaves out 0; p-values by Holm, which may be below "
+        f"{report.alpha:g} a little earlier.",
+        "Means of control and treatment are those of one mix of classes, and may differ a little from the "
+        "means of all requests as logged.",
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from banditroute.reports.ab.chart import course
+from banditroute.reports.ab.chart import course, legend_of
 from banditroute.reports.ab.findings import ABReport, MetricEffect
 from banditroute.reports.ab.metrics import METRICS
-from banditroute.reports.ab.text import difference, rows_of, tables, title
+from banditroute.reports.ab.text import difference, footnote, rows_of, tables, title
 from banditroute.reports.page import listed, page, section, table, tiles
 from banditroute.reports.text import amount
 
@@ -20,26 +20,33 @@ def ab_page(report: ABReport) -> str:
     parts = [_tiles(report), *_courses(report)]
     for found in tables(report):
         name, heads, _ = found
-        parts.append(section(name, table(_caption(report, name), heads, rows_of(found))))
+        under = footnote(found)
+        told = f'<p class="legend">{escape(under)}</p>' if under else ""
+        parts.append(section(name, table(_caption(report, name), heads, rows_of(found)), told))
     return page(title(report), report.verdict, [*parts, section("How to read this", listed(report.notes))])
 
 
 def fragment(report: ABReport) -> str:
     """The verdict, the courses, the tables and the notes, for a notebook."""
     made = [f"<p><strong>{escape(report.verdict)}</strong></p>", *_courses(report)]
-    for name, heads, rows in tables(report):
+    for found in tables(report):
+        name, heads, rows = found
         top = "".join(f"<th>{escape(head)}</th>" for head in heads)
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
         made.append(
             f"<table><caption>{escape(name)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+            f"<p>{escape(footnote(found))}</p>"
         )
     return "".join(made) + listed(report.notes)
 
 
 def _caption(report: ABReport, name: str) -> str:
-    if name == "Variants" or name == "Savings":
-        return name
-    return f"{name}; {1.0 - report.alpha:.0%} intervals that hold at every look"
+    if name == "Variants":
+        return "Units that came, and that were due; requests by them"
+    intervals = f"{1.0 - report.alpha:.0%} intervals that hold at every look"
+    if name == "Savings":
+        return f"USD that the treatment saves, with {intervals}"
+    return f"Differences are treatment less control; quality and rates in points of 100; {intervals}"
 
 
 def _tiles(report: ABReport) -> str:
@@ -67,9 +74,12 @@ def _courses(report: ABReport) -> list[str]:
     )
     made = []
     for effect in chosen:
-        drawn = course(effect, report.margin if effect.metric == report.metric else None)
+        margin = report.margin if effect.metric == report.metric else None
+        drawn = course(effect, margin)
         if drawn:
-            made.append(section(_heading(effect), drawn))
+            made.append(
+                section(_heading(effect), drawn, f'<p class="legend">{escape(legend_of(effect, margin))}</p>')
+            )
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from banditroute.errors import LogError
 from banditroute.offline.simulation.plots import FAINT, INK, LEARNERS, MUTED, STYLE, save
-from banditroute.reports.ab.chart import known_points, shown_range
+from banditroute.reports.ab.chart import changes, known_points, shown_range
 from banditroute.reports.ab.findings import ABReport, MetricEffect
 from banditroute.reports.ab.metrics import METRICS
 from banditroute.reports.ab.text import difference
@@ -29,7 +29,7 @@ def draw(report: ABReport, path: str | Path | None = None) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
+        raise LogError("Plots need matplotlib; install it with: python -m pip install matplotlib") from error
     names = [name for name in dict.fromkeys((report.metric, "usd", "seconds")) if _drawable(report, name)]
     if not names:
         raise LogError("There is no interval to draw yet; come back when more units have been seen.")
@@ -66,6 +66,11 @@ def _panel(axes: Axes, report: ABReport, name: str) -> None:
         label = told if len(effects) == 1 else f"{effect.treatment}: {told}"
         axes.plot(units, [scale * one for one in value], color=colour, linewidth=1.8, label=label)
     axes.axhline(0.0, color=INK, linewidth=0.8)
+    if any(changes(one) for one in effects):
+        axes.axvline(
+            effects[0].first_look, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)),
+            label="by betting before, asymptotic after",
+        )  # fmt: skip
     if limit is not None:
         axes.axhline(scale * limit, color=MUTED, linewidth=1.0, linestyle=(0, (5, 3)), label="agreed margin")
     axes.set_ylim(scale * min(low for low, _ in ends), scale * max(high for _, high in ends))

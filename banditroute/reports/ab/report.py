@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import structs
 
+from banditroute.config.experiments import MARGINS, QUALITY_MARGIN
 from banditroute.core.base import Floats
 from banditroute.errors import LogError
+from banditroute.reports.ab.answered import answered
 from banditroute.reports.ab.effects import Measured, class_effects, measured, metric_effects
 from banditroute.reports.ab.exposures import Exposures, Settled, settled
 from banditroute.reports.ab.findings import (
@@ -23,7 +26,8 @@ from banditroute.reports.ab.findings import (
 from banditroute.reports.ab.metrics import METRICS
 from banditroute.reports.ab.mismatch import Mismatch, mismatch
 from banditroute.reports.ab.notes import notes
-from banditroute.reports.ab.scores import past_of
+from banditroute.reports.ab.scores import Past, past_of
+from banditroute.reports.ab.sound import unlike
 from banditroute.reports.ab.words import Evidence, verdict
 from banditroute.reports.findings import Range
 
@@ -31,7 +35,8 @@ MOVED = 0.01
 """The part of all units in two variants from which on an experiment counts as broken."""
 
 _BEST: tuple[Decision, ...] = (
-    "broken", "better", "not_worse_and_cheaper", "not_worse", "undecided", "too_early", "worse", "no_data",
+    "broken", "better", "not_worse_and_cheaper", "not_worse", "undecided", "unlike_answers", "too_early",
+    "worse", "no_data",
 )  # fmt: skip
 """Of several treatments, the report's decision is the first of these that one of them has."""
 
@@ -44,7 +49,7 @@ def ab_report(
     experiment: str = "",
     control: str | None = None,
     metric: str = "quality",
-    margin: float = 0.01,
+    margin: float | None = None,
     alpha: float = 0.05,
     max_usd: float | None = None,
     max_seconds: float | None = None,
@@ -54,15 +59,17 @@ def ab_report(
     """Reports on an experiment; it may be read at any time and as often as one likes.
 
     `control` names the variant to compare with (the first by default), `metric` the primary one, in whose
-    unit `margin` is the loss that was agreed on; `alpha` is the error of all treatments' intervals together.
-    `max_usd` and `max_seconds` are caps declared before the experiment: values beyond count as these.
+    unit `margin` is the loss that was agreed on (.01 for quality, and to be given for any other); `alpha` is
+    the error of all treatments' intervals together. `max_usd` and `max_seconds` are caps declared before the
+    experiment: values beyond count as these.
     `requests_per_month` projects the savings; by default the experiment's own rate does, after a week.
     `metrics` are those to report beside the primary one and USD, by default all that are known. Raises
     LogError for a metric, a control or a number that makes no sense.
     """
     for name in (metric, *(metrics or ())):
         _check_metric(exposures, name)
-    _check(margin, alpha)
+    margin = _margin(metric, margin)
+    _check(alpha, max_usd, max_seconds, requests_per_month)
     if control is not None:
         exposures = exposures.with_control(control)
     seen = settled(exposures)
@@ -75,11 +82,7 @@ def ab_report(
     names = names if len(own.variants) > 1 else []
     past = past_of(own) if names else None
     ready = {name: measured(own, name, past, caps.get(name)) for name in names if past is not None}
-    effects = [
-        effect
-        for name, data in ready.items()
-        for effect in metric_effects(data, alpha=each, margin=margin if name == metric else None)
-    ]
+    effects = [] if past is None else _effects(ready, past, each, metric, margin)
     comparisons = _comparisons(seen, effects, metric, margin, _broken(seen, split))
     made = ABReport(
         experiment=experiment,
@@ -112,11 +115,30 @@ def _check_metric(exposures: Exposures, metric: str) -> None:
         raise LogError("Quality by judge and people needs a judge's scores, which these exposures lack.")
 
 
-def _check(margin: float, alpha: float) -> None:
-    if not margin >= 0.0:
-        raise LogError(f"The margin is the loss that was agreed on: 0 or more, not {margin:g}.")
+def _margin(metric: str, margin: float | None) -> float:
+    """The margin that was agreed on; quality alone has one that goes without saying."""
+    if margin is None and metric in ("quality", "powered"):
+        return QUALITY_MARGIN
+    if margin is None:
+        raise LogError(
+            f"There is no usual margin for {METRICS[metric].title}: say how much worse still counts as not "
+            f"worse, in its unit, as in margin {MARGINS[metric]:g} (--margin {MARGINS[metric]:g})."
+        )
+    if not 0.0 <= margin < math.inf:
+        raise LogError(f"The margin is the loss that was agreed on: a number, 0 or more, not {margin:g}.")
+    return margin
+
+
+def _check(
+    alpha: float, max_usd: float | None, max_seconds: float | None, requests_per_month: float | None
+) -> None:
     if not 0.0 < alpha < 1.0:
         raise LogError(f"alpha is the error of an interval, between 0 and 1; {alpha:g} is not.")
+    for name, value in (
+        ("max_usd", max_usd), ("max_seconds", max_seconds), ("requests_per_month", requests_per_month),
+    ):  # fmt: skip
+        if value is not None and not 0.0 < value < math.inf:
+            raise LogError(f"{name} is a number above 0, not {value:g}; leave it out where there is none.")
 
 
 def _known(exposures: Exposures, name: str) -> bool:
@@ -128,6 +150,18 @@ def _known(exposures: Exposures, name: str) -> bool:
     if exposures.judged is None or people is None:
         return False
     return bool((~np.isnan(exposures.judged) & ~np.isnan(people)).any())
+
+
+def _effects(
+    ready: Mapping[str, Measured], past: Past, alpha: float, metric: str, margin: float
+) -> list[MetricEffect]:
+    """The effects on every metric, with how often each is known of both variants."""
+    made = []
+    for name, data in ready.items():
+        found = metric_effects(data, alpha=alpha, margin=margin if name == metric else None)
+        known = answered(data.exposures, name, past)
+        made += [structs.replace(one, answered=own) for one, own in zip(found, known, strict=True)]
+    return made
 
 
 def _split(seen: Settled) -> Mismatch:
@@ -225,7 +259,9 @@ def _savings(
     made = []
     for effect in effects:
         found = effect.difference
-        if effect.metric != "usd" or found is None or found.low is None or found.high is None:
+        if effect.metric != "usd" or unlike(effect):
+            continue
+        if found is None or found.low is None or found.high is None:
             continue
         each = Range(-found.mean, -found.high, -found.low)
         month = (

@@ -89,7 +89,8 @@ def terms_of(exposures: Exposures, values: Floats, past: Past, reach: float) -> 
     """The terms of a metric whose `values` `(n,)` are NaN where not known and at most `reach` apart; units
     are coded as they came (`settled`), and `past` is that of the exposures."""
     known = ~np.isnan(values)
-    return augmented(exposures, values, known, expectations(exposures, values, known, past), reach)
+    expected = expectations(exposures, values, known, past)
+    return _begun(augmented(exposures, values, known, expected, reach), known, past)
 
 
 def terms_with_before(
@@ -100,7 +101,17 @@ def terms_with_before(
     expected = expectations(exposures, values, known, past)
     more = expected + _adjusted(values, expected, known, before[exposures.unit])[:, None]
     plain = augmented(exposures, values, known, expected, reach)
-    return augmented(exposures, values, known, more, reach), plain
+    adjusted = augmented(exposures, values, known, more, reach)
+    return _begun(adjusted, known, past), _begun(plain, known, past)
+
+
+def _begun(terms: Terms, known: Bools, past: Past) -> Terms:
+    """Without requests before which no other unit had brought a value, in place: nothing could be expected of
+    them, and an expectation of 0 would throw the first means far off. It is the past that leaves them out."""
+    none = past.of_all(known.astype(np.float64)) < 0.5
+    terms.above[none] = 0.0
+    terms.below[none] = 0.0
+    return terms
 
 
 def augmented(exposures: Exposures, values: Floats, known: Bools, expected: Floats, reach: float) -> Terms:

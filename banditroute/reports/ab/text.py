@@ -12,9 +12,13 @@ from banditroute.reports.ab.words import change
 from banditroute.reports.findings import Range
 from banditroute.reports.text import amount
 from banditroute.reports.verdict import POINTS, usd
+from banditroute.routing.wording import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+MARK = " *"
+"""Beside a difference in a class that is clear."""
 
 WIDTH = 120
 """Of the text, in characters."""
@@ -30,10 +34,13 @@ def title(report: ABReport) -> str:
 
 def tables(report: ABReport) -> list[Table]:
     """Every table of the report; columns that nobody fills are left out."""
-    several = len(report.comparisons) > 1
+    several, shown = len(report.comparisons) > 1, tuple(dict.fromkeys((report.metric, "usd")))
+    means = [f"plain mean of {METRICS[one].title}" for one in shown]
     made = [
         _table(
-            "Variants", ["variant", "units", "due", "requests"], [_variant(one) for one in report.variants]
+            "Variants",
+            ["variant", "units", "due", "requests", *means],
+            [_variant(one, shown) for one in report.variants],
         ),
         _table(
             f"Treatment less control ({report.control})",
@@ -59,8 +66,9 @@ def _table(name: str, heads: list[str], rows: list[list[str]]) -> Table:
     return name, [heads[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def _variant(one: VariantCount) -> list[str]:
-    return [one.name, f"{one.units:,}", f"{one.due:,.0f}", f"{one.requests:,}"]
+def _variant(one: VariantCount, shown: Sequence[str]) -> list[str]:
+    plain = (level(one.means.get(metric), metric) for metric in shown)
+    return [one.name, f"{one.units:,}", f"{one.due:,.0f}", f"{one.requests:,}", *plain]
 
 
 def _effect(one: MetricEffect, several: bool) -> list[str]:
@@ -82,7 +90,7 @@ def _class(one: ClassEffect, several: bool) -> list[str]:
         one.request_class,
         METRICS[one.metric].title,
         one.treatment if several else "",
-        difference(one.difference, one.metric) + (" *" if one.clear else ""),
+        difference(one.difference, one.metric) + (MARK if one.clear else ""),
         _p(one.p),
         f"{one.requests:,}",
         f"{one.units:,}",
@@ -133,10 +141,11 @@ def printed(report: ABReport) -> RenderableType:
     from rich.table import Table as Grid
     from rich.text import Text
 
-    parts: list[RenderableType] = [Text(report.verdict, style="bold"), Text("")]
-    for name, heads, rows in tables(report):
+    parts: list[RenderableType] = [Text(printable(report.verdict), style="bold"), Text("")]
+    for found in tables(report):
+        name, heads, rows = found
         grid = Grid(
-            title=name,
+            title=escape(printable(name)),
             title_justify="left",
             title_style="bold",
             header_style="bold",
@@ -146,9 +155,10 @@ def printed(report: ABReport) -> RenderableType:
         for head in heads:
             grid.add_column(escape(head), justify="left" if head in _WORDS else "right")
         for row in rows:
-            grid.add_row(*(escape(cell) for cell in row))
-        parts += [grid, Text("")]
-    return Group(*parts, *(Text(note, style="dim") for note in report.notes))
+            grid.add_row(*(escape(printable(cell)) for cell in row))
+        told = footnote(found)
+        parts += [grid, *([Text(told, style="dim")] if told else []), Text("")]
+    return Group(*parts, *(Text(printable(note), style="dim") for note in report.notes))
 
 
 _WORDS = ("variant", "metric", "treatment", "class")
@@ -157,11 +167,18 @@ _WORDS = ("variant", "metric", "treatment", "class")
 def plain(report: ABReport) -> str:
     """The same as text."""
     from rich.console import Console
+    from rich.text import Text
 
     page = io.StringIO()
     console = Console(file=page, width=WIDTH, no_color=True, force_terminal=False)
-    console.print(title(report), "", printed(report), sep="\n")
+    console.print(Text(printable(title(report))), "", printed(report), sep="\n")
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+
+
+def footnote(table: Table) -> str:
+    """What a mark in a table means; empty where there is none."""
+    marked = any(cell.endswith(MARK) for row in table[2] for cell in row)
+    return "* clear: the interval, which holds for all classes together, leaves out 0." if marked else ""
 
 
 def rows_of(table: Table) -> Sequence[tuple[str, Sequence[str]]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from banditroute.reports.ab.findings import Comparison, Decision, MetricEffect
 from banditroute.reports.ab.metrics import METRICS
+from banditroute.reports.ab.sound import few, known_shares, unlike
 from banditroute.reports.findings import Range
 from banditroute.reports.verdict import POINTS, usd
 
@@ -53,8 +55,10 @@ def decide(seen: Evidence) -> Decision:
     if primary.difference is None:
         return "no_data"
     low, high = _better(primary)
-    if low is None or high is None:
+    if low is None or high is None or few(primary):
         return "too_early"
+    if unlike(primary):
+        return "unlike_answers"
     if low > 0.0:
         return "better"
     if high < -seen.margin:
@@ -73,7 +77,9 @@ def _better(effect: MetricEffect) -> tuple[float | None, float | None]:
 
 
 def _cheaper(cost: MetricEffect | None) -> bool:
-    found = None if cost is None else cost.difference
+    if cost is None or few(cost) or unlike(cost):
+        return False
+    found = cost.difference
     return found is not None and found.high is not None and found.high < 0.0
 
 
@@ -85,7 +91,10 @@ def _sentence(seen: Evidence, decision: Decision) -> str:
     primary = seen.primary
     assert primary is not None
     cost = "" if seen.metric == "usd" else _cost(seen)
-    told = f"{cost}, {_change(primary)}" if cost else f"{seen.treatment}: {_change(primary)}"
+    changed = _change(primary, seen.margin)
+    told = f"{cost}, {changed}" if cost else f"{seen.treatment}: {changed}"
+    if decision == "unlike_answers":
+        return f"{told}, but {known_shares(primary)}, so the two cannot be compared by them{_cut(seen)}."
     return f"{told}: {_outcome(seen, decision, primary)}{_cut(seen)}."
 
 
@@ -103,11 +112,13 @@ def _cost(seen: Evidence) -> str:
     effect = seen.cost
     if effect is None or effect.difference is None:
         return f"{seen.treatment}: what it costs is not known"
+    if unlike(effect):
+        return f"{seen.treatment}: what it costs cannot be compared ({known_shares(effect)})"
     if effect.treatment_mean == effect.control_mean == 0.0:
         return f"{seen.treatment} and {seen.control} are both free"
     if effect.difference.low is None:
         return (
-            f"{seen.treatment}: cost cannot be told before {effect.first_look:,} units "
+            f"{seen.treatment}: cost cannot be told before it is known of {effect.first_look:,} units "
             f"({effect.units:,} so far)"
         )
     if effect.difference.low == effect.difference.high == 0.0:
@@ -149,36 +160,48 @@ def _side(ratio: float) -> str:
     return f"{abs(ratio - 1.0):.0%} {'less' if ratio < 1.0 else 'more'}"
 
 
-def _change(effect: MetricEffect) -> str:
-    """The primary metric with its interval."""
+def _change(effect: MetricEffect, margin: float) -> str:
+    """The primary metric with its interval, which shows on which side of the margin it ends."""
     found, metric = effect.difference, METRICS[effect.metric]
     assert found is not None
     title = "quality" if effect.metric == "powered" else metric.title
     unit = (
         " points" if metric.unit == "points" else f" {metric.unit}" if metric.unit in ("s", "tokens") else ""
     )
-    first, _, interval = change(found, effect.metric).partition(" (")
+    first, _, interval = change(found, effect.metric, (0.0, -margin * metric.better)).partition(" (")
     return f"{title} {first}{unit}{f' ({interval}' if interval else ''}"
 
 
-def change(value: Range, metric: str) -> str:
-    """A difference of a metric with its interval: as many digits as its size is worth."""
+def change(value: Range, metric: str, edges: Sequence[float] = (0.0,)) -> str:
+    """A difference of a metric with its interval: as many digits as its size is worth, and more where a limit
+    would else look like one of the `edges` that it is not at."""
     known = [one for one in (value.mean, value.low, value.high) if one is not None]
-    told = [signed(one, metric, max(map(abs, known))) for one in known]
+    most = max(map(abs, known))
+    apart = [(limit, edge) for limit in known[1:] for edge in edges if limit != edge]
+    more = next((k for k in range(_MORE) if not any(_look_alike(*two, metric, most, k) for two in apart)), 0)
+    told = [signed(one, metric, most, more) for one in known]
     return told[0] if len(told) < 3 else f"{told[0]} ({told[1]} to {told[2]})"
 
 
-def signed(value: float, metric: str, beside: float = 0.0) -> str:
+_NO_MONEY = 1e-10  # USD, below which a difference is that of sums of floats
+_MORE = 4  # digits tried, from none on
+
+
+def _look_alike(limit: float, edge: float, metric: str, most: float, more: int) -> bool:
+    return signed(limit, metric, most, more) == signed(edge, metric, most, more)
+
+
+def signed(value: float, metric: str, beside: float = 0.0, more: int = 0) -> str:
     """A difference of a metric with its sign, in points where it is a rate or a quality. Digits are those of
-    the larger of the value and the size `beside` it."""
+    the larger of the value and the size `beside` it, and so many `more`."""
     if metric == "usd":
-        told = usd(abs(value))
-        return told if value == 0.0 else f"{'−' if value < 0.0 else '+'}{told}"
+        told = usd(abs(value), more) if abs(value) > _NO_MONEY else "$0"
+        return told if told == "$0" else f"{'−' if value < 0.0 else '+'}{told}"
     unit = METRICS[metric].unit
     scale = POINTS if unit == "points" else 1.0
     largest = scale * max(abs(value), beside)
-    few = 1 if largest >= 0.5 or largest == 0.0 else 2
-    digits = 0 if unit == "tokens" else 3 if metric == "reward" else few
+    usual = 1 if largest >= 0.5 or largest == 0.0 else 2
+    digits = more + (0 if unit == "tokens" else 3 if metric == "reward" else usual)
     rounded = round(scale * value, digits)
     return f"{'−' if rounded < 0 else '+'}{abs(rounded):,.{digits}f}" if rounded else "0"
 
@@ -196,6 +219,11 @@ def size(value: float, metric: str) -> str:
 
 def _outcome(seen: Evidence, decision: Decision, primary: MetricEffect) -> str:
     margin = f"the agreed margin of {size(seen.margin, seen.metric)}" if seen.margin > 0 else "no loss at all"
+    if decision == "too_early" and few(primary):
+        return (
+            f"too early to tell: these {primary.units:,} units tell as much as {primary.alike:,.0f} that "
+            "come equally often"
+        )
     if decision == "too_early":
         return f"too early to tell, before {primary.first_look:,} units ({primary.units:,} so far)"
     if decision == "better":

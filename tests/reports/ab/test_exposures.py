@@ -70,6 +70,19 @@ def test_another_control_comes_first() -> None:
         ({"unit": np.arange(4)}, "Column unit has 4 rows"),
         ({"metrics": {"usd": np.zeros(3)}}, "Column usd has 3 rows"),
         ({"before": {"usd": np.zeros(2)}}, "needs an entry for every unit"),
+        ({"shares": np.array([0.7, 0.7])}, "sum to 1.4"),
+        ({"at": np.array([0.0, 1.0, np.nan, 3.0, 4.0])}, "Column at has nan in row 3"),
+        (
+            {"metrics": {"quality": np.array([0.0, 1.0, 1.2, np.nan, 0.0])}},
+            "quality has 1.2 in row 3; it must be b",
+        ),
+        ({"metrics": {"usd": np.array([0.0, np.inf, 1.2, np.nan, 0.0])}}, "usd has inf in row 2"),
+        (
+            {"metrics": {"usd": np.array([0.0, 0.1, 0.2, np.nan, -0.1])}},
+            "usd has -0.1 in row 5; .* 0 or more",
+        ),
+        ({"metrics": {"reward": np.full(5, -np.inf)}}, "reward has -inf in row 1"),
+        ({"metrics": {"error": np.full(5, 5.0)}}, "error has 5 in row 1; it must be 0 or 1"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, object], says: str) -> None:
@@ -79,6 +92,8 @@ def test_what_does_not_fit_is_refused(change: dict[str, object], says: str) -> N
 
 
 def test_columns_that_say_nothing_are_refused() -> None:
+    with pytest.raises(LogError, match="There are no rows, so no variants"):
+        exposures_of({"unit": [], "variant": []})
     with pytest.raises(LogError, match="no column variant"):
         exposures_of({"unit": ["a"]})
     with pytest.raises(LogError, match="names new, which is none of control, old"):

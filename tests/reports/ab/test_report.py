@@ -12,6 +12,7 @@ from msgspec import structs
 
 from banditroute.errors import LogError
 from banditroute.reports.ab import ABReport, Effect, ab_report, exposures_of, simulated_exposures
+from banditroute.reports.ab.chart import course, legend_of, round_between
 from banditroute.reports.ab.effects import holm, measured, metric_effects
 from banditroute.reports.ab.scores import past_of
 
@@ -52,6 +53,46 @@ def test_a_cheaper_treatment_that_is_no_worse(report: ABReport) -> None:
     assert not any(one.clear for one in report.classes if one.metric == "quality")
 
 
+def test_a_class_is_clear_where_the_interval_that_is_shown_leaves_out_zero() -> None:
+    """Holm's p of the less clear classes may be below alpha while Bonferroni's interval still holds 0."""
+    apart = 0
+    for seed in (2, 4):
+        own = simulated_exposures(6_000, effects=[Effect(quality=-0.04)], requests_per_unit=2.0, seed=seed)
+        found = ab_report(own, metrics=["quality"])
+        for one in found.classes:
+            value = one.difference
+            known = value is not None and value.low is not None and value.high is not None
+            assert one.clear == (known and not value.low <= 0.0 <= value.high)
+            apart += one.p is not None and one.p <= found.alpha and not one.clear
+        marked = any(one.clear for one in found.classes)
+        assert ("* clear:" in found.to_text()) == ("* clear:" in found.to_html()) == marked
+    assert apart, "the two never disagreed: this test shows nothing"
+
+
+def test_a_chart_says_where_its_band_goes_on_and_where_it_changes(report: ABReport) -> None:
+    quality = report.effect()
+    assert quality is not None
+    assert "until 500 units (dotted line), asymptotic" in legend_of(quality, report.margin)
+    assert "arrow" in legend_of(quality, report.margin)
+    drawn = course(quality, report.margin)
+    assert drawn.count("<polygon") > 1
+    assert "agreed margin −2.0" in drawn
+    usd = report.effect("usd")
+    assert usd is not None
+    assert "there is none before 2,000 units" in legend_of(usd, None)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-1.2, 2.1), (-0.0016, 0.0001), (0.0, 7.0), (-0.49, 0.9), (-31.0, -1.0)]
+)
+def test_ticks_are_round_and_neither_few_nor_many(low: float, high: float) -> None:
+    ticks = round_between(low, high)
+    assert 3 <= len(ticks) <= 7
+    assert low <= ticks[0]
+    assert ticks[-1] <= high
+    assert not low <= 0.0 <= high or min(map(abs, ticks)) == 0.0
+
+
 def test_it_shows_itself(report: ABReport, tmp_path: Path) -> None:
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["decision"] == report.decision
     text = report.to_text()
@@ -74,6 +115,28 @@ def test_names_are_escaped() -> None:
     page = ab_report(own, experiment="<i>").to_html()
     assert "<b>" not in page.split("</style>")[1]
     assert "&lt;i&gt;" in page
+
+
+def test_a_name_moves_no_cursor_and_colours_nothing() -> None:
+    own = replace(simulated_exposures(600, seed=1), variants=("co\x1b[31mntrol", "[red]new\u202e"))
+    text = ab_report(own, experiment="\x1b[2J[bold]x").to_text()
+    assert not any(sign in text for sign in "\x1b\u202e")
+    assert "co�[31mntrol" in text
+    assert "[red]new�" in text
+    assert text.startswith("Experiment �[2J[bold]x")
+
+
+def test_a_few_busy_units_decide_nothing() -> None:
+    """Nine of ten requests are those of sixteen units; what the others would allow to say is not said."""
+    own = simulated_exposures(12_000, effects=[Effect(quality=-0.2)], seed=1)
+    busy = np.where(np.arange(12_000) % 10, own.unit % 16, own.unit)
+    found = ab_report(replace(own, unit=busy, before=None, variant=own.variant[busy]))
+    quality = found.effect()
+    assert quality is not None
+    assert quality.stage == "sure"
+    assert quality.alike < 100.0
+    assert found.decision == "too_early"
+    assert "that come equally often." in found.verdict
 
 
 def test_too_few_for_money_but_enough_for_a_disaster() -> None:
@@ -141,7 +204,9 @@ def test_several_treatments_share_the_error() -> None:
     assert found.decision == "not_worse_and_cheaper"
     assert len(found.classes) == 2 * 2 * 3
     half = metric_effects(measured(own, "quality", past_of(own)), alpha=0.025)[0]
-    assert found.effect() == structs.replace(half, more_units=found.effects[0].more_units)
+    assert found.effect() == structs.replace(
+        half, more_units=found.effects[0].more_units, answered=found.effects[0].answered
+    )
 
 
 def test_a_cap_that_nobody_declared_is_that_of_the_first_units() -> None:
@@ -150,7 +215,7 @@ def test_a_cap_that_nobody_declared_is_that_of_the_first_units() -> None:
     dear = np.where(np.arange(3_000) < 2_000, usd, 50.0 * usd)
     caps = []
     for values in (usd, dear):
-        effect = ab_report(replace(own, metrics={"usd": values}), metric="usd").effect()
+        effect = ab_report(replace(own, metrics={"usd": values}), metric="usd", margin=0.001).effect()
         assert effect is not None
         assert effect.cap is not None
         caps.append(effect.cap)
@@ -178,6 +243,13 @@ def test_another_control_turns_the_difference_round() -> None:
         ({"metrics": ["joy"]}, "no metric joy"),
         ({"metric": "powered"}, "needs a judge's scores"),
         ({"margin": -0.1}, "0 or more, not -0.1"),
+        ({"margin": np.nan}, "a number, 0 or more, not nan"),
+        ({"margin": np.inf}, "a number, 0 or more, not inf"),
+        ({"metric": "usd"}, "no usual margin for USD per request: .*--margin 0.0005"),
+        ({"metric": "error"}, "no usual margin for error rate"),
+        ({"max_usd": 0.0}, "max_usd is a number above 0, not 0"),
+        ({"max_seconds": np.nan}, "max_seconds is a number above 0, not nan"),
+        ({"requests_per_month": -5.0}, "requests_per_month is a number above 0, not -5"),
         ({"alpha": 1.5}, "between 0 and 1; 1.5 is not"),
         ({"control": "x"}, "no variant x"),
     ],

@@ -31,6 +31,22 @@ def test_expectations_are_means_of_earlier_requests_of_others(per_unit: float) -
             assert found[i, v] == pytest.approx(by_hand(own, values, i, v), abs=1e-12)
 
 
+@pytest.mark.parametrize("n", [3, 30])
+def test_equal_values_have_their_mean_and_no_difference(n: int) -> None:
+    for seed in range(20):
+        own = simulated_exposures(n, seed=seed)
+        terms = terms_of(own, np.full(n, 0.97), past_of(own), 1.0)
+        means = look_at(terms, np.array([n])).means[0]
+        assert means[~np.isnan(means)] == pytest.approx(0.97, abs=1e-12)
+
+
+def test_adding_to_every_value_adds_to_the_means() -> None:
+    own = simulated_exposures(200, requests_per_unit=3.0, seed=3)
+    values, past, rows = own.metrics["quality"], past_of(own), np.array([20, 200])
+    one, other = (look_at(terms_of(own, values + by, past, 1.0), rows).means for by in (0.0, 100.0))
+    assert other - one == pytest.approx(100.0, abs=1e-9)
+
+
 def test_slopes_are_those_of_the_past_drawn_to_zero() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=4_000)

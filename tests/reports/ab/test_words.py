@@ -101,7 +101,7 @@ CASES = [
     (
         {"cost": cost(None, None, None)},
         "not_worse",
-        f"treatment: cost cannot be told before 2,000 units (1,204 so far), {INSIDE}.",
+        f"treatment: cost cannot be told before it is known of 2,000 units (1,204 so far), {INSIDE}.",
     ),
     (
         {"cost": None},
@@ -185,6 +185,26 @@ CASES = [
 def test_the_verdict(seen: dict[str, object], decision: str, says: str) -> None:
     found = verdict(replace(SEEN, **seen))  # type: ignore[arg-type]
     assert (found.decision, found.verdict) == (decision, says)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "decision", "shows"),
+    [
+        (-0.00996, 0.003, "not_worse_and_cheaper", "(−0.996 to +0.300): inside"),
+        (-0.01004, 0.003, "undecided", "(−1.004 to +0.300): not decided"),
+        (0.0001, 0.012, "better", "(+0.01 to +1.20): better"),
+        (-0.03, -0.0104, "worse", "(−3.00 to −1.04): worse"),
+        (-0.009, 0.003, "not_worse_and_cheaper", "(−0.9 to +0.3): inside"),
+    ],
+)
+def test_a_limit_looks_like_no_margin_that_it_is_not_at(
+    low: float, high: float, decision: str, shows: str
+) -> None:
+    found = verdict(replace(SEEN, primary=effect("quality", 0.5 * (low + high), low, high)))
+    assert found.decision == decision
+    assert shows in found.verdict
+    usd = verdict(replace(SEEN, metric="usd", margin=0.001, primary=effect("usd", 0.0, -0.001, 0.0010004)))
+    assert (usd.decision, "to +$0.0010004)" in usd.verdict) == ("undecided", True)
 
 
 def test_digits_are_those_of_the_whole_interval() -> None:
