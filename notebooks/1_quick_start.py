@@ -21,7 +21,7 @@
 
 # %%
 URL = ""  # for example "http://127.0.0.1:8400"; empty starts a service here and ends it again
-REQUESTS = 600
+REQUESTS = 300
 
 # %matplotlib inline
 
@@ -106,7 +106,7 @@ heard
 # `GET /v1/state` says of every model in every class what is believed of its quality, cost and wait: a mean,
 # its 95% interval, and how many outcomes are behind it. `min_seq` waits until the last report is folded in.
 
-# %%
+# %% alt="What is believed of the quality of every model in every class, with intervals"
 from banditroute.reports import beliefs_of
 
 beliefs = beliefs_of(client.state(min_seq=heard.event_seq))
@@ -116,7 +116,7 @@ beliefs.plot()
 # Intervals are narrow where a model was used, and wide where it was not: the router stopped spending
 # requests on what is not worth its price. Quality is not all that it goes by. What a request costs:
 
-# %%
+# %% alt="What is believed of the cost of a request, by model and class, with intervals"
 beliefs.plot(factor="usd")
 
 # %% [markdown]

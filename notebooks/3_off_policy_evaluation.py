@@ -45,7 +45,7 @@ from banditroute import evaluate
 result = evaluate(LOG, POLICIES, weights=WEIGHTS)
 result
 
-# %%
+# %% alt="The estimated reward of every rule with its interval, by each estimator"
 result.plot()
 
 # %% [markdown]

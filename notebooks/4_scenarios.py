@@ -25,6 +25,7 @@ SCENARIO = "regression"
 LOG = ""  # for example "history.parquet"; empty takes a benchmark of 1,000 requests and six models
 LEARNERS = ["thompson, watches for changes", "thompson, never forgets"]  # of the scenario; [] takes all
 SEEDS = 2
+JOBS = 1  # processes at work; None takes every core, which pays with more seeds
 
 # %matplotlib inline
 
@@ -35,18 +36,18 @@ SEEDS = 2
 # score at request 6,000, and nobody says so. Two learners play: one that watches for changes, and one that
 # never forgets.
 
-# %%
+# %% alt="Reward, share of each model and spend over the requests, before and after the event"
 from banditroute.offline import simulate_scenario
 
-result = simulate_scenario(SCENARIO, LEARNERS, seeds=SEEDS)
+result = simulate_scenario(SCENARIO, LEARNERS, seeds=SEEDS, jobs=JOBS)
 result.plot()
 
 # %% [markdown]
 # On top, the reward of each policy over the requests, beside that of somebody who knows every change at once
-# (dotted); a learner may stand above that, since it sees more of a request than its class. The band is the
-# spread over seeds. Rules that were written before stay where they were; the learners hear of the change in
-# their feedback and move traffic elsewhere, the one that watches for changes much faster. The table says the
-# same in figures, before and after the event:
+# (dotted); a learner may stand above that, since it sees more of a request than its class. The band goes
+# from the worst to the best of the seeds. Rules that were written before stay where they were; the learners
+# hear of the change in their feedback and move traffic elsewhere, the one that watches for changes much
+# faster. The table says the same in figures, before and after the event:
 
 # %%
 result
@@ -70,10 +71,12 @@ with TemporaryDirectory() as folder:
     if not LOG:
         import_log("routerbench", "../examples/benchmark.csv", path)
     log = read_log(path)
-replayed = simulate(log, ["thompson", "fixed:gpt-4o", "cheapest"], weights={"usd": 20.0}, seeds=SEEDS)
+replayed = simulate(
+    log, ["thompson", "fixed:gpt-4o", "cheapest"], weights={"usd": 20.0}, seeds=SEEDS, jobs=JOBS
+)
 replayed
 
-# %%
+# %% alt="Regret of each policy over the log, and the models that the learner chose"
 replayed.plot()
 
 # %% [markdown]

@@ -28,7 +28,7 @@ ASKED = 0.10  # the share of answers that people were asked to score, at random
 # %% [markdown]
 # ## Three estimates of every model
 
-# %%
+# %% alt="Quality of every model by people, by the judge and by both together, beside the truth"
 from banditroute.config.load import load_settings
 from banditroute.reports import quality_of_store, quality_report, simulated_answers
 from banditroute.routing.engine import opened_store
@@ -83,7 +83,7 @@ for name, profile in {
 # people's plain means are off too. The judge sees also the answers that nobody scored, and that shows by
 # how much:
 
-# %%
+# %% alt="The same three estimates where only volunteers scored"
 volunteers = simulated_answers(ANSWERS, asked=0.0, volunteered=0.15, log_odds=-2.0)
 answered = quality_report(volunteers.heard)
 answered.plot(truth=volunteers.truth)

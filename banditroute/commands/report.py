@@ -10,9 +10,12 @@ from banditroute.commands.savings import savings
 from banditroute.commands.weekly import weekly
 
 
-@click.group(epilog="Example: banditroute report weekly --out weekly.html")
+@click.group(epilog="Example: banditroute report ab --experiment learned-vs-premium --out ab.html")
 def report() -> None:
-    """Reports as text, HTML or JSON."""
+    """Reports on an experiment, the week, what routing saved, and how good answers were.
+
+    As text, as one HTML page (--out) or as JSON (--json).
+    """
 
 
 for command in (ab, quality, savings, weekly):

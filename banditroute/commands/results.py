@@ -55,7 +55,7 @@ def check_plot(path: Path | None) -> None:
     if path.suffix.lower() not in DRAWN:
         raise click.UsageError(f"{path} is no picture that can be drawn; name a .png, .svg or .pdf file.")
     if find_spec("matplotlib") is None:
-        raise click.UsageError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'")
+        raise click.UsageError("Plots need matplotlib; install it with: python -m pip install matplotlib")
 
 
 def check_writable(*paths: Path | str | None) -> None:

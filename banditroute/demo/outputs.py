@@ -40,6 +40,8 @@ def _check_picture(path: Path) -> None:
 
         known = kinds()
     except ImportError:
-        raise CannotWrite("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from None
+        raise CannotWrite(
+            "Plots need matplotlib; install it with: python -m pip install matplotlib"
+        ) from None
     if path.suffix.lstrip(".").lower() not in known:
         raise CannotWrite(f"{path}: the ending tells the kind of picture; use .png, .svg or .pdf.")

@@ -57,7 +57,7 @@ class Beliefs:
             from matplotlib.figure import Figure
         except ImportError as error:
             raise LogError(
-                "Plots need matplotlib; install it with: pip install 'banditroute[plot]'"
+                "Plots need matplotlib; install it with: python -m pip install matplotlib"
             ) from error
         rows = -(-len(self.classes) // COLUMNS)
         with mpl.rc_context(STYLE):

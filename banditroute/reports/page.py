@@ -7,7 +7,7 @@ from html import escape
 
 from banditroute.reports.bars import Bar, chart
 from banditroute.reports.findings import Bill, SavingsReport
-from banditroute.reports.text import COLUMNS, amount, cells, gain, notes
+from banditroute.reports.text import COLUMNS, amount, cells, gain, level, notes, span
 from banditroute.reports.verdict import usd
 
 STYLE = """
@@ -50,6 +50,9 @@ tr.base th{color:var(--base);font-weight:600}
 footer{margin-top:2.5rem;color:var(--soft);font-size:.8rem}
 @media print{body{max-width:none;padding:0}}
 """
+
+
+PER_CLASS = "What was done beside the rule; quality in points of 100"
 
 
 def page(title: str, verdict: str, parts: Sequence[str]) -> str:
@@ -121,9 +124,7 @@ def savings_page(report: SavingsReport) -> str:
         [
             _tiles(report, against),
             section("Every rule on the same requests", chart("USD by rule", bars)),
-            table(
-                "What every rule costs, in USD with 95% intervals; quality in points of 100", COLUMNS, rows
-            ),
+            table("USD with 95% intervals; quality in points of 100", COLUMNS, rows),
             section("By class", _by_class(report, against)),
             section("By model", _by_model(report)),
             section("How to read this", listed(notes(report))),
@@ -140,7 +141,7 @@ def _bar(bill: Bill, kind: str) -> Bar:
 
 
 def _tiles(report: SavingsReport, against: Bill) -> str:
-    actual, days = report.actual, "" if report.days is None else f" in {report.days:,.0f} days"
+    actual, days = report.actual, "" if report.days is None else f" in {span(report.days)}"
     done = "paid" if actual.basis == "paid" else actual.rule
     items = [
         (done, usd(actual.usd.mean), f"{report.metered:,} requests{days}"),
@@ -169,14 +170,14 @@ def _by_class(report: SavingsReport, against: Bill) -> str:
             bars.append(Bar(label, value or 0.0, "" if value is None else usd(value), kind))
         figures = [part.usd, twin.usd, part.quality, twin.quality]
         told = [
-            "" if value is None else usd(value) if place < 2 else f"{value:.3f}"
+            "" if value is None else usd(value) if place < 2 else level(value)
             for place, value in enumerate(figures)
         ]
         rows.append(("", [part.name, f"{part.requests:,.0f}", *told]))
     name, rule = report.actual.rule, against.rule
     head = ("class", "requests", f"USD, {name}", f"USD, {rule}", f"quality, {name}", f"quality, {rule}")
     drawn = chart(f"USD by class, {name} and {rule}", bars)
-    return legend([("mine", name), ("base", rule)]) + drawn + table("Classes", head, rows)
+    return legend([("mine", name), ("base", rule)]) + drawn + table(PER_CLASS, head, rows)
 
 
 def _by_model(report: SavingsReport) -> str:
@@ -193,11 +194,11 @@ def _by_model(report: SavingsReport) -> str:
                 f"{part.requests:,.0f}",
                 f"{part.requests / total:.0%}",
                 "" if part.usd is None else usd(part.usd),
-                "" if part.quality is None else f"{part.quality:.3f}",
+                "" if part.quality is None else level(part.quality),
             ],
         )
         for part in parts
     ]
     return chart("USD by model", bars) + table(
-        "Models", ("model", "requests", "share", "USD", "quality"), rows
+        "Of what was done; quality in points of 100", ("model", "requests", "share", "USD", "quality"), rows
     )

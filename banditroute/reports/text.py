@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from banditroute.reports.findings import Bill, Range, SavingsReport, Slice
-from banditroute.reports.verdict import points, usd
+from banditroute.reports.verdict import POINTS, points, usd
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,8 +37,22 @@ def percent(share: float | None) -> str:
 
 
 def quality(value: Range | None) -> str:
-    """A quality in [0, 1]."""
-    return "" if value is None else f"{value.mean:.3f}"
+    """A mean quality in points of 100."""
+    return "" if value is None else level(value.mean)
+
+
+def level(quality: float) -> str:
+    """A quality of 0 to 1 in points of 100."""
+    return f"{POINTS * quality:.1f}"
+
+
+def span(days: float) -> str:
+    """A stretch of time in words: days, or hours or minutes where there are few."""
+    for unit, length in (("day", 1.0), ("hour", 1 / 24)):
+        if days >= 2.0 * length:
+            return f"{days / length:,.0f} {unit}s"
+    minutes = max(1, round(days * 1_440))
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
 
 
 def gain(value: Range | None) -> str:
@@ -112,7 +126,7 @@ def printed(report: SavingsReport) -> RenderableType:
 
     rows = [cells(report.actual, own=True), *(cells(bill) for bill in report.rules)]
     shown = [i for i in range(len(COLUMNS)) if any(row[i] for row in rows)]
-    rules = _table("Every rule on the same requests")
+    rules = _table("Every rule on the same requests, quality in points")
     for i in shown:
         rules.add_column(COLUMNS[i], justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
@@ -155,7 +169,7 @@ def _figures(part: Slice | None) -> list[str]:
         return ["", ""]
     return [
         "" if part.usd is None else usd(part.usd),
-        "" if part.quality is None else f"{part.quality:.3f}",
+        "" if part.quality is None else level(part.quality),
     ]
 
 

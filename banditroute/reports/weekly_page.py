@@ -83,10 +83,13 @@ def _apart(told: str) -> tuple[str, str]:
 
 
 def _spend(heading: str, parts: Sequence[Part]) -> str:
-    """Two bars for every class: the week, and the week before."""
-    bars = []
+    """Two bars for every class: the week, and the week before, where that has anything to show."""
+    bars, kinds = [], [("mine", "the week")]
+    if any(part.before.metered for part in parts):
+        kinds.append(("other", "the week before"))
     for part in parts:
         bars.append(Bar(part.name, part.now.usd, usd(part.now.usd), "mine"))
-        bars.append(Bar("", part.before.usd, usd(part.before.usd), "other"))
-    drawn = chart(f"{heading}: the week, then the week before", bars)
-    return section(heading, legend([("mine", "the week"), ("other", "the week before")]), drawn)
+        if len(kinds) > 1:
+            bars.append(Bar("", part.before.usd, usd(part.before.usd), "other"))
+    drawn = chart(f"{heading}: {', then '.join(name for _, name in kinds)}", bars)
+    return section(heading, legend(kinds), drawn)

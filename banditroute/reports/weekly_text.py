@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from banditroute.reports.ab.words import change as difference
+from banditroute.reports.ab.words import size
 from banditroute.reports.text import COLUMNS, amount, cells
 from banditroute.reports.verdict import usd
 from banditroute.reports.weekly_findings import Part, WeeklyReport
@@ -54,7 +55,7 @@ def tables(report: WeeklyReport) -> list[Table]:
             "Guardrails",
             ["class", "baseline", "margin", "state"],
             [
-                [one.request_class, one.baseline, f"{100 * one.margin:g} points", _state(one.broken_since)]
+                [one.request_class, one.baseline, size(one.margin, "quality"), _state(one.broken_since)]
                 for one in report.guardrails
             ],
         ),
@@ -95,7 +96,7 @@ def _rules(report: WeeklyReport) -> Table:
     kept = [i for i in range(len(COLUMNS)) if any(row[i] for row in rows) and "month" not in COLUMNS[i]]
     return (
         "What static rules would have cost in the week",
-        [COLUMNS[i] for i in kept],
+        [COLUMNS[i].replace("quality", "quality, points") for i in kept],
         [[row[i] for i in kept] for row in rows],
     )
 

@@ -58,10 +58,30 @@ def test_what_is_kept_is_the_same_notebook(name: str) -> None:
     assert text(notebook) == text(source), again
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert outputs
+    pictures = [one for one in outputs if "image/png" in one.get("data", {})]
+    assert pictures
+    assert all(one.metadata["image/png"]["alt"] for one in pictures), "who does not see it reads what it is"
     assert not [one for one in outputs if one.output_type == "error" or one.get("name") == "stderr"]
     assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
     assert kept.stat().st_size < LARGEST
     assert str(ROOT) not in kept.read_text()
+
+
+@pytest.mark.parametrize(("metric", "drawn"), [("quality", True), ("usd", False)])
+def test_another_experiment_needs_another_path_alone(
+    metric: str, drawn: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other names of variants, one metric, and of USD too few units for anything to be drawn."""
+    log = tmp_path / "mine.csv"
+    rows = [f"r{i},u{i},{'new' if i % 2 else 'old'},chat,m,0.{i % 10}" for i in range(40)]
+    log.write_text("\n".join([f"request_id,unit,variant,request_class,model,{metric}", *rows]) + "\n")
+    notebook = SCRIPT.read(ROOT / "notebooks" / "2_experiment.py")
+    first, *cells = (cell.replace("%matplotlib inline", "") for cell in code(notebook))
+    names: dict[str, object] = {}
+    for cell in (first, f"LOG = {str(log)!r}", *cells):
+        exec(cell, names)
+    said = capsys.readouterr().out
+    assert ("Figure(" in said, "to draw yet" in said) == (drawn, not drawn)
 
 
 def test_all_five_are_there() -> None:

@@ -102,7 +102,7 @@ def test_every_metric_can_be_named() -> None:
         (["ab", "--config", "none.toml"], "there is no such file"),
         (["ab", "none.csv"], "There is no log"),
         (["ab", "--where", "a=b"], "about a LOG"),
-        (["ab", str(EXAMPLE), "--config", "banditroute.toml"], "with a LOG, leave it out"),
+        (["ab", str(EXAMPLE), "--config", "none.toml"], "there is no such file"),
         (["ab", "--experiment", "learned-vs-premum"], "did you mean `learned-vs-premium`"),
         (["ab", "--control", "premium"], "no variant premium"),
         (["ab", str(EXAMPLE), "--experiment", "other"], "choose from `routed-vs-premium`"),

@@ -14,6 +14,7 @@ from banditroute.reports.cells import DAY
 from banditroute.reports.decisions import savings_of_log
 from banditroute.reports.findings import Bill, SavingsReport
 from banditroute.reports.savings import Asked
+from banditroute.reports.text import span
 from tests.reports.logs import LARGE, MEAN, SETTINGS, TAU, by_hand, drawn
 
 
@@ -215,3 +216,18 @@ def test_intervals_cover_what_they_promise_in_many_logs() -> None:
     found = _coverage(1_000)
     assert (found >= 0.93).all(), found
     assert (found[1:] <= 0.97).all(), found
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (0.0, "1 minute"),
+        (0.03, "43 minutes"),
+        (0.5, "12 hours"),
+        (1.5, "36 hours"),
+        (2.0, "2 days"),
+        (1_200, "1,200 days"),
+    ],
+)
+def test_a_stretch_of_time_in_words(days: float, said: str) -> None:
+    assert span(days) == said

@@ -136,6 +136,19 @@ def test_the_page_and_the_data_say_the_same(store: Store) -> None:
     assert "<table>" in report._repr_html_()
 
 
+def test_a_page_has_one_scale_and_no_bars_of_a_week_without_a_log(store: Store) -> None:
+    first, second = (weekly_report(WEEKLY, store, until=end).to_html() for end in ((FIRST + 7) * DAY, END))
+    bars = [page.split("By class, beside")[0].split("USD by class")[1] for page in (first, second)]
+    assert "$0" not in bars[0]
+    assert ["the week before" in drawn for drawn in bars] == [False, True]
+    report = weekly_report(WEEKLY, store, until=END)
+    assert report.savings is not None
+    quality = report.savings.actual.quality
+    assert quality is not None
+    assert f"<td>{100 * quality.mean:.1f}</td>" in second
+    assert f"{quality.mean:.3f}" not in second
+
+
 def test_an_empty_log_is_refused() -> None:
     store = open_store("memory://")
     with pytest.raises(NothingToBill, match="nothing to bill"):

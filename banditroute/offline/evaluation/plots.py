@@ -26,7 +26,7 @@ def draw(result: EvaluationFindings, path: str | Path | None = None) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
+        raise LogError("Plots need matplotlib; install it with: python -m pip install matplotlib") from error
     shown = _ordered(result)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.5, 1.7 + 0.34 * len(shown)))

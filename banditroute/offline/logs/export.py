@@ -58,10 +58,13 @@ TYPES = {
     "variant_propensity": "DOUBLE",
     "variant_share": "DOUBLE",
     "experiment": "VARCHAR",
+    "error": "DOUBLE",
+    "fallback": "DOUBLE",
 }
 """The columns that are written. `attempt` is how many were made; `variant_propensity` is what the choice was
 drawn with, given the variant, where an experiment made it differ from `propensity`. `judge_quality` is what
-the `judge` said, also where a person's score is the quality."""
+the `judge` said, also where a person's score is the quality. `error` is 1 where the call failed (empty where
+nothing was told of it), `fallback` where another model had to take the place of the first."""
 
 _EPISODE = {
     "request_id": "root",
@@ -73,6 +76,8 @@ _EPISODE = {
     "judge": "arg_max(struct_pack(x := judge), attempt).x",
     "judge_quality": "arg_max(struct_pack(x := judge_quality), attempt).x",
     "attempt": "max(attempt)",
+    "error": "arg_max(struct_pack(x := error), attempt).x",
+    "fallback": "CAST(max(attempt) > 1 AS DOUBLE)",
     "root": "root",
 }
 """Columns of an episode that are not those of its first decision: the answer is the last attempt's, and the
@@ -172,6 +177,8 @@ def _row(record: Record, error_quality: float, prices: Prices, prompts: Any) -> 
         "variant_propensity": decision.propensity if drawn else None,
         "variant_share": None if decision.variant is None else decision.variant_share,
         "experiment": decision.experiment,
+        "error": float(said.get("error", 0.0) != 0.0) if said else None,
+        "fallback": float(decision.attempt > 1),
     }
 
 

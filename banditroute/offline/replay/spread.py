@@ -98,7 +98,7 @@ def _connected(cluster: str) -> Iterator[Client]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise LogError("Clusters need dask; install it with: pip install 'banditroute[cluster]'") from error
+        raise LogError("Clusters need dask; install it with: python -m pip install distributed") from error
     try:
         client = Client(cluster, timeout=WAIT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:

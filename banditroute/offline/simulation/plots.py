@@ -27,6 +27,9 @@ MODELS = ("#44aa99", "#ddcc77", "#aa4499", "#88ccee", "#117733", "#cc6677", "#33
 BINS = 40
 """Steps of the share panel; finer ones show noise."""
 
+FEW_SEEDS = 10
+"""Below which quantiles of seeds say nothing."""
+
 Label = tuple[float, str, str]
 """Height, text, colour."""
 
@@ -58,7 +61,7 @@ def draw(result: Findings, path: str | Path | None = None) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
+        raise LogError("Plots need matplotlib; install it with: python -m pip install matplotlib") from error
     learners = [policy for policy in result.policies if policy.learns]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(12.5 if learners else 7.5, 5.2))
@@ -136,7 +139,7 @@ def _regret_panel(axes: Axes, result: Findings) -> list[str]:
     for policy, colour in zip(learners, itertools.cycle(LEARNERS), strict=False):
         paths = _paths(policy)
         if len(paths) > 1:
-            low, high = np.quantile(paths, [0.1, 0.9], axis=0)
+            low, high = band_of(paths)
             axes.fill_between(x, low, high, color=colour, alpha=0.14, linewidth=0)
         axes.plot(x, paths.mean(axis=0), color=colour, linewidth=2.2)
         labels.append((float(paths[:, -1].mean()), policy.policy, colour))
@@ -145,10 +148,8 @@ def _regret_panel(axes: Axes, result: Findings) -> list[str]:
     axes.set_xlim(0, x[-1])
     axes.axhline(0, color=FAINT, linewidth=0.8)
     end_labels(axes, labels)
-    bands = "mean and 10–90% of seeds" if result.seeds > 1 else "one seed"
-    axes.set_title(
-        f"Regret against the best model per class in hindsight ({bands})", loc="left", fontsize=9.5
-    )
+    told = band_words(result.seeds)
+    axes.set_title(f"Regret against the best model per class in hindsight ({told})", loc="left", fontsize=9.5)
     axes.set_ylabel("cumulative regret (in reward)")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     _requests_axis(axes)
@@ -166,21 +167,53 @@ def _share_panel(axes: Axes, result: Findings, policy: PolicyResult) -> None:
     shown = ranked if len(ranked) <= len(MODELS) else ranked[: len(MODELS) - 1]
     layers = [share[:, a] for a in shown]
     names = [short_name(result.models[a]) for a in shown]
-    colours = list(MODELS[: len(shown)])
+    colours = model_colours(result.models, shown.tolist())
     if len(shown) < len(ranked):
         layers.append(share[:, ranked[len(shown) :]].sum(axis=1))
         names.append(f"{len(ranked) - len(shown)} others")
         colours.append(FAINT)
     axes.stackplot(x, layers, colors=colours, linewidth=0.6, edgecolor="white")
-    edges = np.concatenate([[0.0], np.cumsum([layer[-1] for layer in layers])])
-    middles = (edges[:-1] + edges[1:]) / 2
     axes.set_ylim(0, 1)
     axes.set_xlim(x[0], x[-1])
-    end_labels(axes, [(y, name, darker(c)) for y, name, c in zip(middles, names, colours, strict=True)])
+    layer_names(axes, names, colours)
     axes.set_title(f"Models that {policy.policy} chose", loc="left", fontsize=9.5)
     axes.set_ylabel("share of requests")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     _requests_axis(axes)
+
+
+def band_of(paths: Floats) -> Floats:
+    """The band of seeds `(seeds, …)`: from the 10% to the 90% of them, of a few the whole range `(2, …)`."""
+    ends = [0.1, 0.9] if len(paths) >= FEW_SEEDS else [0.0, 1.0]
+    found: Floats = np.quantile(paths, ends, axis=0)
+    return found
+
+
+def band_words(seeds: int) -> str:
+    """What the line and its band are."""
+    if seeds == 1:
+        return "one seed"
+    return "mean and 10–90% of seeds" if seeds >= FEW_SEEDS else f"mean and range of {seeds} seeds"
+
+
+def model_colours(models: Sequence[str], shown: Sequence[int]) -> list[str]:
+    """The colours of the models that are shown: where there are enough for all, a model has the same one in
+    every picture of these models."""
+    if len(models) > len(MODELS):
+        return list(MODELS[: len(shown)])
+    order = sorted(models, key=short_name)
+    return [MODELS[order.index(models[a])] for a in shown]
+
+
+def layer_names(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
+    """The names of stacked layers beside them, from above; also of those that end at nothing."""
+    from matplotlib.patches import Patch
+
+    marks = [Patch(color=colour, label=name) for name, colour in zip(names, colours, strict=True)]
+    axes.legend(
+        handles=marks[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8.5,
+        handlelength=0.9, handleheight=0.9, labelcolor=[darker(colour) for colour in reversed(colours)],
+    )  # fmt: skip
 
 
 def _requests_axis(axes: Axes) -> None:

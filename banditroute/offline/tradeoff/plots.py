@@ -44,7 +44,7 @@ def draw(result: FrontierFindings, path: str | Path | None = None) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
+        raise LogError("Plots need matplotlib; install it with: python -m pip install matplotlib") from error
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.5, 6.4))
         FigureCanvasAgg(figure)

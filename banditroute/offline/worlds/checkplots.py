@@ -33,7 +33,7 @@ def draw_fit(world: FittedWorld, log: Log | DecisionLog, path: str | Path | None
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
+        raise LogError("Plots need matplotlib; install it with: python -m pip install matplotlib") from error
     seen = answers(log)
     shares = np.bincount(seen.class_index, minlength=len(seen.classes)) / len(seen)
     drawn = answers(world.draw(DRAWN, DRAW_SEED, shares[None, :]))

@@ -18,8 +18,11 @@ from banditroute.offline.simulation.plots import (
     MODELS,
     MUTED,
     STYLE,
-    darker,
+    band_of,
+    band_words,
     end_labels,
+    layer_names,
+    model_colours,
     save,
     short_name,
 )
@@ -48,7 +51,7 @@ def draw(result: ScenarioFindings, path: str | FilePath | None = None) -> Figure
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise LogError("Plots need matplotlib; install it with: pip install 'banditroute[plot]'") from error
+        raise LogError("Plots need matplotlib; install it with: python -m pip install matplotlib") from error
     with mpl.rc_context(STYLE):
         promise = promised(result)
         figure = Figure(figsize=(9.5, 9.0 if promise is None else 11.5))
@@ -63,7 +66,9 @@ def draw(result: ScenarioFindings, path: str | FilePath | None = None) -> Figure
                 panels[1], result, promise[1], learners, ends[1], lambda values: _sums_over(values, ends)
             )
         _curves(reward, result, lines, ends, "reward", 1.0, 0.05)
-        reward.set_title(f"Reward per request ({_bands(result)})", loc="left", fontsize=9.5)
+        reward.set_title(
+            f"Reward per request ({band_words(result.scenario.seeds)})", loc="left", fontsize=9.5
+        )
         _shares(share, result, ends, None if promise is None else promise[0])
         _curves(spend, result, lines, ends, "usd", 1000.0, 0.085)
         spend.set_title("Spend, USD per 1,000 requests", loc="left", fontsize=9.5)
@@ -139,7 +144,7 @@ def _curves(
         paths = scale * np.array([_mean_over(getattr(path, column), ends) for path in own.paths])
         mean = paths.mean(axis=0)
         if own.learns and len(paths) > 1:
-            bottom, top = np.quantile(paths, [0.1, 0.9], axis=0)
+            bottom, top = band_of(paths)
             axes.fill_between(ends[1], bottom, top, color=colour, alpha=0.12, linewidth=0)
         axes.plot(ends[1], mean, color=colour, linewidth=2.0 if own.learns else 1.2, linestyle=stroke)
         labels.append((float(mean[-1]), name, colour))
@@ -161,17 +166,14 @@ def _shares(axes: Axes, result: ScenarioFindings, ends: tuple[Ints, Ints], whose
     ranked = sorted(range(k), key=lambda a: (a != result.watched, -chosen[a].mean()))
     shown = ranked if k <= len(MODELS) else ranked[: len(MODELS) - 1]
     layers = [_mean_over(chosen[a], ends) for a in shown]
-    names, colours = [short_name(result.models[a]) for a in shown], list(MODELS[: len(shown)])
+    names, colours = [short_name(result.models[a]) for a in shown], model_colours(result.models, shown)
     if len(shown) < k:
         layers.append(np.maximum(0.0, 1.0 - np.sum(layers, axis=0)))
         names.append(f"{k - len(shown)} others")
         colours.append(FAINT)
     axes.stackplot(ends[1], layers, colors=colours, linewidth=0.6, edgecolor="white")
-    edges = np.concatenate([[0.0], np.cumsum([layer[-1] for layer in layers])])
-    middles = (edges[:-1] + edges[1:]) / 2
     axes.set_ylim(0, 1)
-    labels = [(float(y), name, darker(c)) for y, name, c in zip(middles, names, colours, strict=True)]
-    end_labels(axes, labels, 0.065)
+    layer_names(axes, names, colours)
     axes.set_title(f"Share of each model under “{learner.policy}”", loc="left", fontsize=9.5)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
 
@@ -200,7 +202,3 @@ def _name_event(axes: Axes, at: int, label: str, line: int) -> None:
         label, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(4, -4 - 11 * line),
         textcoords="offset points", va="top", fontsize=8.5,
     )  # fmt: skip
-
-
-def _bands(result: ScenarioFindings) -> str:
-    return "mean and 10–90% of seeds" if result.scenario.seeds > 1 else "one seed"
