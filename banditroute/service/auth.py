@@ -44,6 +44,9 @@ OPENED_BY = {
 }
 """Method and path -> the scopes that open it, besides what is only read. Any other place is for `admin`."""
 
+METERED = ("usd", "latency_ms", "ttft_ms", "input_tokens", "output_tokens", "error")
+"""Fields of feedback that only the scope `feedback` opens: a judge pays for no answer, and waits for none."""
+
 ANYBODY = Caller(
     "", frozenset(SCOPES), frozenset(source for spoken in SOURCES.values() for source in spoken), None
 )
@@ -136,8 +139,8 @@ class Gate:
 
 
 def admit_feedback(caller: Caller, items: Sequence[FeedbackFields]) -> None:
-    """Refuses feedback in the name of a source that the caller's key may not claim, and counts a list as
-    so many requests as it holds objects."""
+    """Refuses feedback in the name of a source that the caller's key may not claim, and facts of the call
+    from a key that is only a judge's; counts a list as so many requests as it holds objects."""
     if caller.bucket is not None:
         caller.bucket.owe(len(items) - 1)
     for item in items:
@@ -148,6 +151,14 @@ def admit_feedback(caller: Caller, items: Sequence[FeedbackFields]) -> None:
                 f"{', '.join(sorted(caller.sources))}.",
                 param="source",
             )
+        if "feedback" not in caller.scopes:
+            for name in METERED:
+                if getattr(item, name) is not None:
+                    raise NotAllowed(
+                        f"`{name}` needs a key with the scope feedback, and that of `{cut(caller.name)}` has "
+                        f"{', '.join(sorted(caller.scopes))}; leave it out, or report it with another key.",
+                        param=name,
+                    )
 
 
 def _credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
