@@ -258,7 +258,8 @@ class Observation(Struct, frozen=True):
     known, so that its USD tell nothing new about a model with token prices; `billed` says of output
     tokens that the USD of the same answer are known, so that they add nothing to what was spent.
 
-    `speaker` is who said it: the principal, or without one the rater. A judge's score names its
+    `speaker` is who said it: the principal, or without one the rater. `ratio` is how many times what the
+    receipt expected was reported of what meters say, 0 where it expected nothing. A judge's score names its
     `instrument` (`MODEL/RUBRIC`) and is kept as it came: alone it is a measurement to be calibrated, with
     `people`, the quality that people gave the same answer, it only teaches what that judge is worth.
     """
@@ -274,3 +275,4 @@ class Observation(Struct, frozen=True):
     speaker: str = ""
     instrument: str = ""
     people: float | None = None
+    ratio: float = 0.0

@@ -43,12 +43,14 @@ def learn(
     at = max(at, state.at)
     references = tuple(reference_for(at, h) for h in frame.half_lives)
     stats, posterior, testimony = list(state.stats), list(state.posterior), state.testimony
-    for f, sums in enumerate(stats):
-        if sums is not None and references[f] != state.references[f]:
-            by = scale_at(references[f], state.references[f], frame.half_lives[f])
-            stats[f] = sums.scaled(by)
-            if f == QUALITY:
-                testimony = testimony.scaled(by)
+    if references != state.references:
+        moves = zip(references, state.references, frame.half_lives, strict=True)
+        by = [scale_at(*move) for move in moves]
+        stats = [
+            sums if sums is None or own == 1.0 else sums.scaled(own)
+            for sums, own in zip(stats, by, strict=True)
+        ]
+        testimony = testimony.scaled(by)
     contexts = {id(o.context): o.context for o in observations}  # outcomes of one decision share theirs
     place = {key: row for row, key in enumerate(contexts)}
     x, cls = frame.layout.encode(list(contexts.values()))
@@ -116,7 +118,7 @@ def _read(
         read.append((
             JUDGED if o.instrument else f, group[model] if f == QUALITY else model, place[id(o.context)],
             value, weight, o.weight, o.decided_at, o.speaker, o.instrument,
-            math.nan if o.people is None else o.people,
+            math.nan if o.people is None else o.people, o.ratio if value > 0.0 else 0.0,
         ))  # fmt: skip
     return Readings.of(read)
 

@@ -18,7 +18,7 @@ from banditroute.core.posterior import SufficientStats
 from banditroute.core.state import State, frame_of, refitted
 from banditroute.core.steering.watch import Watch, new_watch
 
-_FOLD_VERSION = 4  # raise when the meaning of an outcome or of a sum changes
+_FOLD_VERSION = 5  # raise when the meaning of an outcome or of a sum changes
 
 
 def fingerprint(settings: Settings) -> str:

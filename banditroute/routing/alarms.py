@@ -131,9 +131,21 @@ def _drifted(state: State) -> list[Alarm]:
 def _silenced(state: State) -> list[Alarm]:
     """Principals who count for nothing. Each is told once: when it began is not known."""
     speakers, weighed = state.testimony.speakers, state.weighed
-    if speakers is None or weighed is None or weighed.speakers is None:
+    if weighed is None:
         return []
-    return [
+    found = [
+        Alarm(
+            "quarantine", name, factor,
+            f"The {factor} that {name} reports stands off wildly from what all others do and counts for "
+            "nothing; look at what sends it.",
+            state.at, 0.0,
+        )
+        for factor, names in weighed.disbelieved.items()
+        for name in names
+    ]  # fmt: skip
+    if speakers is None or weighed.speakers is None:
+        return found
+    return found + [
         Alarm(
             "quarantine", name, "quality",
             f"The feedback of {name} disagrees wildly with all others' and counts for nothing; "

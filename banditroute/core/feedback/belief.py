@@ -7,12 +7,13 @@ back the very sums.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from banditroute.config.feedback import TrustSettings
 from banditroute.core.base import Floats
+from banditroute.core.feedback.bills import Disbelief, disbelief, forgotten
 from banditroute.core.feedback.calibration import verdict_noise
 from banditroute.core.feedback.changes import Change
 from banditroute.core.feedback.evidence import believed
@@ -24,6 +25,7 @@ from banditroute.core.feedback.speakers import Belief, with_nobody
 from banditroute.core.feedback.speakers import adjustment as of_speakers
 from banditroute.core.feedback.testimony import JUDGED, QUALITY, Testimony, watched_factors
 from banditroute.core.posterior import FactorPrior, SufficientStats
+from banditroute.types import FACTORS
 
 _SCORES = ("quality", "judged")
 
@@ -39,7 +41,8 @@ class Weighed:
     `face` are the sums of quality with judges at face value, where people have scored nothing that a judge
     did: what a judge gets wrong, more of its scores cannot tell, so that part of the doubt is no reason to
     try a model again. `verdict_noise` is the variance of one verdict about what people would say, of the
-    judge that scored most, None without any.
+    judge that scored most, None without any. `disbelieved` are those whose reports of a factor count for
+    nothing, by its name (`bills`).
     """
 
     stats: tuple[SufficientStats | None, ...]
@@ -48,6 +51,7 @@ class Weighed:
     response: Response | None = None
     face: SufficientStats | None = None
     verdict_noise: float | None = None
+    disbelieved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def weighed(
@@ -75,12 +79,20 @@ def weighed(
         direct = _adjusted(direct, np.ones_like(answers.shift), answers.shift)
     if direct is not None and direct is not said:
         found[QUALITY] = direct
+    doubted: dict[int, Disbelief] = {}
+    if testimony.bills is not None and trust.quarantine:
+        there = {f: sums for f in range(len(stats)) if (sums := _now(stats, scales, f)) is not None}
+        doubted = disbelief(forgotten(testimony.bills, scales), there)
+        found.update((f, own.stats) for f, own in doubted.items())
     if testimony.blocks is not None and testimony.changes:
         for factor in watched_factors(priors):
             life = half_lives[QUALITY if factor.index == JUDGED else factor.index]
             changes = _about(testimony.changes, factor.name)
             if factor.index == QUALITY and speakers is not None:
-                changes = [change for change in changes if not _disputed(said, speakers, change.row)]
+                changes = [change for change in changes if not _disputed(said, speakers.share, change.row)]
+            if (own := doubted.get(factor.index)) is not None:
+                sums = _now(stats, scales, factor.index)
+                changes = [change for change in changes if not _disputed(sums, own.share, change.row)]
             outdated = adjustment(testimony.blocks, changes, factor, life)
             if outdated is None:
                 continue
@@ -108,6 +120,7 @@ def weighed(
         answers,
         face,
         verdict_noise(instruments, priors[QUALITY].noise, doubt_of(trust)),
+        {FACTORS[f]: own.names for f, own in doubted.items()},
     )
 
 
@@ -128,12 +141,12 @@ def _adjusted(
     return believed(sums, share, shift, excess)
 
 
-def _disputed(sums: SufficientStats | None, speakers: Belief, row: int) -> bool:
+def _disputed(sums: SufficientStats | None, share: Floats, row: int) -> bool:
     """Whether so much of what was said of a model's row is not believed that a change in it may be a lie."""
     if sums is None or row < 0:
         return False
     said = _cells(sums)[0][row]
-    return float(speakers.share[row] @ said) < _UNDISPUTED * float(said.sum())
+    return float(share[row] @ said) < _UNDISPUTED * float(said.sum())
 
 
 def _about(changes: Sequence[Change], factor: str) -> list[Change]:

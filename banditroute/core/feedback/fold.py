@@ -13,8 +13,8 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from banditroute.core.feedback.plausible import plausible
-from banditroute.core.feedback.scores import Score, scores
+from banditroute.core.feedback.plausible import plausible, ratio
+from banditroute.core.feedback.scores import Score, scores, speaker_of
 from banditroute.types import Decision, Factor, Observation, Occasion, Outcome
 
 _by_seq = attrgetter("seq")
@@ -52,6 +52,18 @@ def rank_of(outcome: Outcome, owner: str) -> int:
     """The lowest is believed: first the owner of a decision, but for its quality, then people and so on."""
     owned = owner and outcome.principal == owner and outcome.factor != "quality"
     return -1 if owned else _RANK[outcome.source]
+
+
+def _speakers(facts: Iterable[Outcome], owner: str) -> dict[Factor, str]:
+    """Per factor, who said what `_agreed` takes; nobody in particular where several did."""
+    by_factor: dict[Factor, list[tuple[int, str]]] = {}
+    for o in facts:
+        by_factor.setdefault(o.factor, []).append((rank_of(o, owner), speaker_of(o)))
+    said: dict[Factor, str] = {}
+    for factor, ranked in by_factor.items():
+        best = [speaker for rank, speaker in ranked if rank == min(ranked)[0]]
+        said[factor] = best[0] if len(best) == 1 else ""
+    return said
 
 
 def _agreed(facts: Iterable[Outcome], owner: str) -> dict[Factor, float]:
@@ -98,33 +110,35 @@ def observations(
                     for one in said.scores
                 ]  # fmt: skip
         for said, weight in ((before, -1.0), (now, 1.0)):
-            other = now.facts if weight < 0.0 else before.facts
-            facts = said.facts
+            elsewhere = now if weight < 0.0 else before
+            facts, other = said.facts, elsewhere.facts
             metered, billed = "output_tokens" in facts, "usd" in facts
             for factor in _METERED:
                 if factor not in facts:
                     continue
                 unchanged = (
                     facts[factor] == other.get(factor)
+                    and said.who[factor] == elsewhere.who[factor]
                     and (factor != "usd" or metered == ("output_tokens" in other))
                     and (factor != "output_tokens" or billed == ("usd" in other))
                 )
                 if not unchanged:
+                    value = plausible(decision, factor, facts[factor], prices=prices)
                     changed.append(
                         Observation(
-                            decision.context, decision.model, factor,
-                            plausible(decision, factor, facts[factor], prices=prices), decision.at, weight,
-                            metered, billed,
+                            decision.context, decision.model, factor, value, decision.at, weight,
+                            metered, billed, said.who[factor], ratio=ratio(decision, factor, value, prices),
                         )
                     )  # fmt: skip
     return changed
 
 
 class _Said(Struct, frozen=True):
-    """What outcomes of one decision say: readings of its quality, and the other facts."""
+    """What outcomes of one decision say: readings of its quality, and the other facts and who said them."""
 
     scores: tuple[Score, ...] = ()
     facts: dict[Factor, float] = {}
+    who: dict[Factor, str] = {}
 
 
 _SILENCE = _Said()
@@ -136,6 +150,9 @@ def _said(outcomes: Iterable[Outcome], owner: str, error_quality: float, correla
     rest = [o for o in stands if o.factor != "quality"] if quality else stands
     facts = {o.factor: o.value for o in rest if o.value is not None}
     if len(facts) < len(rest):  # several spoke about one factor
-        facts = _agreed(rest, owner)
+        facts, who = _agreed(rest, owner), _speakers(rest, owner)
+    else:
+        who = {o.factor: speaker_of(o) for o in rest}
     failed = next((o for o in rest if o.factor == "error" and o.value), None) if facts.get("error") else None
-    return _Said(scores(quality, failed=failed, error_quality=error_quality, correlation=correlation), facts)
+    said = scores(quality, failed=failed, error_quality=error_quality, correlation=correlation)
+    return _Said(said, facts, who)

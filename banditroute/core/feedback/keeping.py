@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from banditroute.core.feedback.blocks import Blocks, blocks_distance
 from banditroute.core.feedback.instruments import Instrument, empty_instrument
-from banditroute.core.feedback.speakers import Speakers, no_speakers
+from banditroute.core.feedback.speakers import Speakers
 from banditroute.core.feedback.testimony import Testimony
 from banditroute.core.posterior import SufficientStats
 
@@ -23,17 +23,33 @@ def testimony_arrays(testimony: Testimony) -> Arrays:
     for i, (_, own) in enumerate(sorted(testimony.instruments.items())):
         parts = (own.judged.xx, own.judged.xy, own.judged.cells, own.pairs, own.key, own.beside)
         arrays.update({f"instrument{i}{name}": part for name, part in zip("abcdef", parts, strict=True)})
-    if (speakers := testimony.speakers) is not None:
-        arrays.update(
-            speaker_shape=np.array(speakers.shape), speaker_key=speakers.key, speaker_sums=speakers.sums,
-            speaker_names=_text(sorted(speakers.names.items())),
-        )  # fmt: skip
+    for name, speakers in (("speaker", testimony.speakers), ("bill", testimony.bills)):
+        if speakers is not None:
+            arrays.update(_speakers_arrays(name, speakers))
     if testimony.blocks is not None:
         arrays.update(_blocks_arrays("blocks", testimony.blocks))
     arrays["pairs"] = _text(sorted(testimony.pairs))
     for i, (_, together) in enumerate(sorted(testimony.pairs.items())):
         arrays.update(_blocks_arrays(f"pairs{i}", together))
     return arrays
+
+
+def _speakers_arrays(name: str, speakers: Speakers) -> Arrays:
+    return {
+        f"{name}_shape": np.array(speakers.shape),
+        f"{name}_key": speakers.key,
+        f"{name}_sums": speakers.sums,
+        f"{name}_names": _text(sorted(speakers.names.items())),
+    }
+
+
+def _speakers_of(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> Speakers | None:
+    if f"{name}_key" not in arrays:
+        return None
+    k, c = (int(n) for n in arrays[f"{name}_shape"])
+    called = msgspec.json.decode(arrays[f"{name}_names"].tobytes(), type=list[tuple[int, str]])
+    key = np.array(arrays[f"{name}_key"], np.int64)
+    return Speakers((k, c), key, _floats(arrays[f"{name}_sums"]), dict(called))
 
 
 def _blocks_arrays(name: str, blocks: Blocks) -> Arrays:
@@ -63,17 +79,11 @@ def testimony_of(arrays: Mapping[str, NDArray[np.generic]]) -> Testimony:
         )
         for i, name in enumerate(msgspec.json.decode(arrays["instruments"].tobytes(), type=list[str]))
     }
-    speakers, blocks = None, None
-    if "speaker_key" in arrays:
-        k, c = (int(n) for n in arrays["speaker_shape"])
-        called = msgspec.json.decode(arrays["speaker_names"].tobytes(), type=list[tuple[int, str]])
-        key = np.array(arrays["speaker_key"], np.int64)
-        speakers = Speakers((k, c), key, _floats(arrays["speaker_sums"]), dict(called))
-    if "blocks_at" in arrays:
-        blocks = _blocks_of("blocks", arrays)
+    speakers, bills = _speakers_of("speaker", arrays), _speakers_of("bill", arrays)
+    blocks = _blocks_of("blocks", arrays) if "blocks_at" in arrays else None
     names = msgspec.json.decode(arrays["pairs"].tobytes(), type=list[str])
     pairs = {name: _blocks_of(f"pairs{i}", arrays) for i, name in enumerate(names)}
-    return Testimony(instruments, speakers, blocks, pairs)
+    return Testimony(instruments, speakers, bills, blocks, pairs)
 
 
 def testimony_distance(one: Testimony, other: Testimony) -> float:
@@ -87,8 +97,8 @@ def testimony_distance(one: Testimony, other: Testimony) -> float:
         scale = 1.0 + max(float(np.abs(known.judged.xx).max()), float(np.abs(known.pairs).max()))
         parts = ((a.judged.xx, b.judged.xx), (a.judged.xy, b.judged.xy), (a.pairs, b.pairs))
         worst = max(worst, *(float(np.abs(x - y).max()) / scale for x, y in parts))
-    if one.speakers is not None or other.speakers is not None:
-        worst = max(worst, _speakers_distance(one.speakers, other.speakers))
+    for own_words, others in ((one.speakers, other.speakers), (one.bills, other.bills)):
+        worst = max(worst, _speakers_distance(own_words, others))
     if one.blocks is not None and other.blocks is not None:
         worst = max(worst, blocks_distance(one.blocks, other.blocks))
     for name in one.pairs.keys() & other.pairs.keys():
@@ -98,15 +108,16 @@ def testimony_distance(one: Testimony, other: Testimony) -> float:
 
 def _speakers_distance(one: Speakers | None, other: Speakers | None) -> float:
     """Speakers who said nothing that still stands may be there or not."""
-    known = one or other
-    assert known is not None
-    a, b = (own or no_speakers(*known.shape) for own in (one, other))
-    key = np.union1d(a.key, b.key)
-    sums = np.zeros((2, len(key), 3))
-    for place, own in enumerate((a, b)):
-        sums[place, np.searchsorted(key, own.key)] = own.sums
-    scale = 1.0 + float(np.abs(sums).max(initial=0.0))
-    return float(np.abs(sums[0] - sums[1]).max(initial=0.0)) / scale
+    there = [own for own in (one, other) if own is not None]
+    if not there:
+        return 0.0
+    key = np.unique(np.concatenate([own.key for own in there]))
+    sums = np.zeros((2, len(key), there[0].sums.shape[1]))
+    for place, own in enumerate((one, other)):
+        if own is not None:
+            sums[place, np.searchsorted(key, own.key)] = own.sums
+    scale = 1.0 + np.abs(sums).max(axis=(0, 1), initial=0.0)  # of each kind of sum
+    return float((np.abs(sums[0] - sums[1]) / scale).max(initial=0.0))
 
 
 def _text(value: object) -> NDArray[np.generic]:

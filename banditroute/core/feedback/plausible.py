@@ -8,6 +8,7 @@ said. Where nothing was expected to be paid, tokens count for at most as many as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from banditroute.core.features import TYPICAL_TOKENS
@@ -39,6 +40,22 @@ def plausible(
         return value
     expected = _expected(decision, factor)
     return min(value, most * expected) if expected > 0.0 else value
+
+
+def ratio(
+    decision: Decision | Occasion,
+    factor: str,
+    value: float,
+    prices: Mapping[str, tuple[float, float]] = _NO_PRICES,
+) -> float:
+    """How many times what the receipt expected a value is; 0 where it expected nothing, or nothing of that
+    factor."""
+    expected = 0.0
+    if factor in ("usd", "seconds"):
+        expected = _expected(decision, factor)
+    elif factor == "output_tokens" and prices.get(decision.model, (0.0, 0.0))[1] > 0.0:
+        expected = _most_tokens(decision, factor, 1.0, prices)
+    return value / expected if 0.0 < expected < math.inf else 0.0
 
 
 def _expected(decision: Decision | Occasion, factor: str) -> float:

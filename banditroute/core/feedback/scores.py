@@ -36,9 +36,9 @@ def scores(
     somebody said, and that nobody scored, counts as `error_quality`. `correlation` is that of the errors of
     several people: each is heard, for a part of what all of them weigh."""
     if not facts:
-        return () if failed is None else (Score(error_quality, 1.0, _speaker(failed)),)
+        return () if failed is None else (Score(error_quality, 1.0, speaker_of(failed)),)
     if len(facts) == 1 and facts[0].source != "judge":
-        return (Score(_value(facts[0]), 1.0, _speaker(facts[0])),)
+        return (Score(_value(facts[0]), 1.0, speaker_of(facts[0])),)
     direct: tuple[Score, ...] = ()
     source = next((s for s in _DIRECT if any(o.source == s for o in facts)), "")
     judges = {instrument_of(o): _value(o) for o in facts if o.source == "judge"}
@@ -46,7 +46,7 @@ def scores(
         source = ""
     if source:
         said: dict[str, list[float]] = {}
-        for value, speaker in sorted((_value(o), _speaker(o)) for o in facts if o.source == source):
+        for value, speaker in sorted((_value(o), speaker_of(o)) for o in facts if o.source == source):
             said.setdefault(speaker, []).append(value)  # sorted: the same whatever order they came in
         n = sum(len(values) for values in said.values())
         part = 1.0 / (1.0 + (n - 1) * correlation)
@@ -71,5 +71,6 @@ def _value(outcome: Outcome) -> float:
     return outcome.value
 
 
-def _speaker(outcome: Outcome) -> str:
+def speaker_of(outcome: Outcome) -> str:
+    """Who said it: the principal, or without one the rater."""
     return outcome.principal or outcome.rater

@@ -98,7 +98,7 @@ def observe(
         called[bucket] = min(name, called.get(bucket, name))
     key = (np.array([known[name] for name in names], np.int64) * k + rows) * c + classes
     terms = np.stack([weights, weights * values, weights * values**2], axis=1)
-    return _added(Speakers(speakers.shape, speakers.key, speakers.sums, called), key, terms)
+    return added(Speakers(speakers.shape, speakers.key, speakers.sums, called), key, terms)
 
 
 def with_nobody(speakers: Speakers, number: Floats, total: Floats, squares: Floats) -> Speakers:
@@ -110,7 +110,7 @@ def with_nobody(speakers: Speakers, number: Floats, total: Floats, squares: Floa
     named = np.stack([np.bincount(cell, own, k * c) for own in speakers.sums.T], axis=1)
     rest = every - named
     left = np.flatnonzero(rest[:, 0] > 1e-6 * (1.0 + every[:, 0]))  # more than what rounding leaves
-    return _added(speakers, among * k * c + left, rest[left])
+    return added(speakers, among * k * c + left, rest[left])
 
 
 def adjustment(speakers: Speakers, trust: TrustSettings) -> Belief:
@@ -149,7 +149,7 @@ def _cells(voices: Voices, counts: Floats, offset: Floats) -> tuple[Floats, Floa
     return share, shift, np.where(doubted, whole - voices.by_cell(counts / n * about), 0.0)
 
 
-def _added(speakers: Speakers, key: Ints, terms: Floats) -> Speakers:
+def added(speakers: Speakers, key: Ints, terms: Floats) -> Speakers:
     """With `terms` `(n, 3)` added to the sums at `key` `(n,)`; what is taken back wholly is forgotten."""
     if not len(key):
         return speakers

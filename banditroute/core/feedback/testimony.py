@@ -15,6 +15,8 @@ import numpy as np
 
 from banditroute.config.settings import Settings
 from banditroute.core.base import Bools, Floats, Ints
+from banditroute.core.feedback.bills import forgotten, no_bills
+from banditroute.core.feedback.bills import observe as with_billed
 from banditroute.core.feedback.blocks import BASE, Blocks, advanced, empty_blocks
 from banditroute.core.feedback.blocks import observe as block
 from banditroute.core.feedback.calibration import calibrate
@@ -48,7 +50,8 @@ _SCATTER = {"quality": 0.005, "output_tokens": 0.05, "usd": 0.05, "seconds": 0.1
 class Testimony:
     """What is known of those who speak, of judges, and of when things were said.
 
-    `speakers` and `blocks` are None where nobody is named and nothing is watched. `pairs` are blocks of time
+    `speakers` (of quality), `bills` (of what meters say) and `blocks` are None where nobody is named and
+    nothing is watched. `pairs` are blocks of time
     by instrument, of scores J beside people's Y: sums of J, Y, J², JY and Y² in place of factors.
     `changes` and `drifts` (of judges) are what the blocks show. Whatever forgets does so as quality does; the
     blocks keep outcomes as they came.
@@ -56,6 +59,7 @@ class Testimony:
 
     instruments: Mapping[str, Instrument] = field(default_factory=dict)
     speakers: Speakers | None = None
+    bills: Speakers | None = None
     blocks: Blocks | None = None
     pairs: Mapping[str, Blocks] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
@@ -64,16 +68,18 @@ class Testimony:
     @property
     def silent(self) -> bool:
         """Whether nothing speaks against taking the sums as they are."""
-        return not self.instruments and self.speakers is None and not self.changes
+        return not (self.instruments or self.changes or self.speakers or self.bills)
 
-    def scaled(self, by: float) -> Testimony:
-        """With every sum that forgets multiplied by one number."""
-        instruments = {name: own.scaled(by) for name, own in self.instruments.items()}
-        speakers = None if self.speakers is None else self.speakers.scaled(by)
-        return replace(self, instruments=instruments, speakers=speakers)
+    def scaled(self, by: Sequence[float]) -> Testimony:
+        """With every sum that forgets multiplied by the number of its factor."""
+        own = by[QUALITY]
+        instruments = {name: known.scaled(own) for name, known in self.instruments.items()}
+        speakers = None if self.speakers is None else self.speakers.scaled(own)
+        bills = None if self.bills is None else forgotten(self.bills, by)
+        return replace(self, instruments=instruments, speakers=speakers, bills=bills)
 
 
-Reading = tuple[int, int, int, float, float, float, float, str, str, float]
+Reading = tuple[int, int, int, float, float, float, float, str, str, float, float]
 """One observation as it is learned: the fields of `Readings`, in their order."""
 
 
@@ -81,8 +87,8 @@ Reading = tuple[int, int, int, float, float, float, float, str, str, float]
 class Readings:
     """Observations as they are learned, `(n,)` each: factors, `JUDGED` for judges' scores; model rows, places
     of the contexts, values in their own units, weights with forgetting applied and without, times of the
-    decisions, who spoke, which judge scored, and what people said of what a judge scored, NaN where
-    nothing."""
+    decisions, who spoke, which judge scored, what people said of what a judge scored, NaN where
+    nothing, and how many times what was expected a meter said, 0 where nothing was."""
 
     factors: Ints
     rows: Ints
@@ -94,15 +100,18 @@ class Readings:
     speakers: Sequence[str]
     instruments: Sequence[str]
     people: Floats
+    ratios: Floats
 
     @classmethod
     def of(cls, read: Sequence[Reading]) -> Readings:
         """The arrays of some readings."""
-        columns = tuple(zip(*read, strict=True)) or ((),) * 10
+        columns = tuple(zip(*read, strict=True)) or ((),) * 11
         factors, rows, places = (np.array(column, np.int64) for column in columns[:3])
         values, weights, signs, times = (np.array(column, np.float64) for column in columns[3:7])
-        people = np.array(columns[9], np.float64)
-        return cls(factors, rows, places, values, weights, signs, times, columns[7], columns[8], people)
+        people, ratios = (np.array(column, np.float64) for column in columns[9:])
+        return cls(
+            factors, rows, places, values, weights, signs, times, columns[7], columns[8], people, ratios
+        )
 
     def __len__(self) -> int:
         return len(self.factors)
@@ -114,6 +123,7 @@ class Readings:
         return Readings(
             self.factors[here], self.rows[here], self.places[here], self.values[here], self.weights[here],
             self.signs[here], self.times[here], speakers, instruments, self.people[here],
+            self.ratios[here],
         )  # fmt: skip
 
     def centred(self, priors: Sequence[FactorPrior]) -> Floats:
@@ -151,6 +161,9 @@ def testified(
         known = no_speakers(*shape) if testimony.speakers is None else testimony.speakers
         told = said.speakers, said.rows, cls[said.places], said.centred(priors), said.weights
         testimony = replace(testimony, speakers=with_said(known, *told))
+    metered = (readings.ratios > 0.0) & np.array([bool(name) for name in readings.speakers], np.bool_)
+    if metered.any():
+        testimony = replace(testimony, bills=_billed(testimony.bills, readings[metered], cls, shape, priors))
     scored = readings.factors == JUDGED
     if scored.any():
         judged = _as_known(readings[scored], testimony.instruments)
@@ -167,6 +180,17 @@ def testified(
             pairs = _paired(pairs, together, cls, shape, prior, blocks.at)
         testimony = replace(testimony, blocks=blocks, pairs=pairs)
     return testimony
+
+
+def _billed(
+    bills: Speakers | None, told: Readings, cls: Ints, shape: tuple[int, int], priors: Sequence[FactorPrior]
+) -> Speakers:
+    """What meters say by who reports it, with more of it."""
+    known = no_bills(*shape) if bills is None else bills
+    rows, values = told.factors * shape[0] + told.rows, told.values
+    return with_billed(
+        known, told.speakers, rows, cls[told.places], told.centred(priors), values, told.ratios, told.weights
+    )
 
 
 def _as_known(judged: Readings, instruments: Mapping[str, Instrument]) -> Readings:
