@@ -179,21 +179,6 @@ def test_a_source_that_the_key_may_not_claim_is_refused(
     assert record.outcomes == (), "a list is atomic"
 
 
-@pytest.mark.parametrize("fact", ["usd", "latency_ms", "ttft_ms", "input_tokens", "output_tokens", "error"])
-def test_a_judge_reports_no_bill_and_no_wait(
-    where: str, keys: dict[str, str], store: Store, fact: str
-) -> None:
-    _, decision = ask(where, "POST", "/v1/route", {}, headers=bearer(keys["app"]))
-    told = {"decision_id": decision["decision_id"], "quality": 1.0, "source": "judge"}
-    body = {**told, fact: True if fact == "error" else 1}
-    answered, reply = ask(where, "POST", "/v1/feedback", body, headers=bearer(keys["panel"]))
-    assert (answered, reply["error"]["param"]) == (403, fact)
-    assert "needs a key with the scope feedback" in reply["error"]["message"]
-    record = store.record(decision["decision_id"])
-    assert record is not None
-    assert record.outcomes == ()
-
-
 def test_idempotency_keys_are_each_principals_own(where: str, keys: dict[str, str]) -> None:
     _, decision = ask(where, "POST", "/v1/route", {}, headers=bearer(keys["app"]))
     for name, value in (("app", 0.1), ("voice", 0.2), ("app", 0.1)):

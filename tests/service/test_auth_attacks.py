@@ -9,8 +9,8 @@ import pytest
 from banditroute.service.hot import MAX_HEAD
 from banditroute.store import Store, open_store
 from banditroute.store.keys import KEY_LENGTH
-from tests.service.keyed import REQUIRED, made
-from tests.service.live import serving
+from tests.service.keyed import REQUIRED, bearer, made
+from tests.service.live import ask, serving
 from tests.service.test_protocol import BODY, Line, post
 
 UNUSUAL = "/v1/route?x=1"
@@ -194,3 +194,18 @@ def test_a_long_row_of_requests_is_not_taken_for_a_long_head(line: Line, keys: d
     for _ in range(2 * MAX_HEAD // len(row)):
         line.send(row + row)
         assert [line.reply()[0], line.reply()[0]] == [200, 200]
+
+
+@pytest.mark.parametrize("fact", ["usd", "latency_ms", "ttft_ms", "input_tokens", "output_tokens", "error"])
+def test_a_judge_reports_no_bill_and_no_wait(
+    where: str, keys: dict[str, str], store: Store, fact: str
+) -> None:
+    _, decision = ask(where, "POST", "/v1/route", {}, headers=bearer(keys["app"]))
+    told = {"decision_id": decision["decision_id"], "quality": 1.0, "source": "judge"}
+    body = {**told, fact: True if fact == "error" else 1}
+    answered, reply = ask(where, "POST", "/v1/feedback", body, headers=bearer(keys["panel"]))
+    assert (answered, reply["error"]["param"]) == (403, fact)
+    assert "needs a key with the scope feedback" in reply["error"]["message"]
+    record = store.record(decision["decision_id"])
+    assert record is not None
+    assert record.outcomes == ()
