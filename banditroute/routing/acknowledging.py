@@ -66,7 +66,9 @@ def alarm_accounts(controls: Controls) -> list[AlarmAccount]:
 
 
 def _alarm_account(event: Control, seen: bool) -> AlarmAccount:
-    id, kind, subject, message = (str(event.body[name]) for name in ("id", "kind", "subject", "message"))
+    # What an alarm does not say is blank: whoever asks for the state must not be refused for it.
+    said = (str(event.body.get(name, "")) for name in ("id", "kind", "subject", "message"))
+    id, kind, subject, message = said
     return AlarmAccount(id, kind, subject, message, event.at, seen)
 
 

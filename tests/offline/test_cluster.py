@@ -141,5 +141,5 @@ def test_without_the_extra(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(LogError, match=r"pip install 'banditroute\[cluster\]'"):
+    with pytest.raises(LogError, match="pip install distributed"):
         simulate(log, POLICIES, cluster="tcp://127.0.0.1:1")
