@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +24,7 @@ from banditroute.reports.projection import MONTH_DAYS
 from banditroute.reports.savings import Asked, NothingToBill
 from banditroute.reports.weekly_findings import Guarded, Part, Raised, Running, Span, WeeklyReport
 from banditroute.reports.weekly_words import notes, verdict
-from banditroute.routing.acknowledging import is_acknowledged
+from banditroute.routing.acknowledging import raised
 from banditroute.routing.experiments import standings
 from banditroute.store import Store
 from banditroute.store.controls import Control, Controls
@@ -62,7 +62,7 @@ def weekly_report(
         _days(cells, end - DAYS, end), settings, baseline, total.now.requests, breathe
     )
     since = (end - DAYS) * DAY
-    alarms = raised(store.controls)
+    alarms = [_raised(event, seen) for event, seen in raised(store.controls)]
     made = WeeklyReport(
         verdict="",
         since=since,
@@ -212,21 +212,14 @@ def _experiments(
     return made
 
 
-def raised(controls: Controls) -> list[Raised]:
-    """Every alarm, the newest first, and whether somebody acknowledged it."""
-    events = controls.after(0, "alarm", "acknowledge")
-    seen = {event.subject: event.at for event in events if event.kind == "acknowledge"}
-    return [_raised(event, seen) for event in reversed(events) if event.kind == "alarm"]
-
-
-def _raised(event: Control, seen: Mapping[str, float]) -> Raised:
+def _raised(event: Control, seen: bool) -> Raised:
     kind, subject, message = (str(event.body.get(name, "")) for name in ("kind", "subject", "message"))
     return Raised(
         kind=kind,
         subject=subject,
         message=message,
         at=event.at,
-        acknowledged=is_acknowledged(event, seen),
+        acknowledged=seen,
     )
 
 

@@ -11,8 +11,9 @@ import pytest
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.reports.findings import Range
 from banditroute.reports.savings import NothingToBill
-from banditroute.reports.weekly import raised, weekly_report
+from banditroute.reports.weekly import weekly_report
 from banditroute.reports.weekly_words import moved, quality_moved
+from banditroute.routing.acknowledging import raised
 from banditroute.store import Store, open_store
 from tests.reports.logs import DAY
 from tests.reports.weeks import EXPERIMENT, FIRST, WEEKLY, three_weeks
@@ -110,7 +111,7 @@ def test_an_alarm_stands_until_it_is_acknowledged(store: Store) -> None:
     assert report.verdict.endswith("1 alarm to look at.")
     store.controls.append("acknowledge", "model/large/quality")
     assert weekly_report(WEEKLY, store, until=END).alarms == [], "it is not of that week, and seen to"
-    assert [one.acknowledged for one in raised(store.controls)] == [True]
+    assert [seen for _, seen in raised(store.controls)] == [True]
 
 
 def test_a_broken_guardrail_comes_first(store: Store) -> None:
