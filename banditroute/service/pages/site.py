@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -182,8 +181,3 @@ def read_query(request: Request) -> Query:
     return Filled(
         (name, value[:LONGEST_QUERY]) for name, value in request.query_params.items() if value.strip()
     )
-
-
-def pages_listed() -> Sequence[str]:
-    """The templates there are, for tests."""
-    return sorted(path.name for path in FOLDER.glob("*.html"))
