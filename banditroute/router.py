@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -28,18 +27,16 @@ from banditroute.routing.controls import record_control
 from banditroute.routing.engine import Engine
 from banditroute.routing.fields import ControlFields, FeedbackFields, RouteFields
 from banditroute.routing.follow import Progress
+from banditroute.routing.raised import RaisedAlarms
 from banditroute.routing.rebuild import Rebuilt, rebuild
 from banditroute.routing.refusals import checked_list, convert
+from banditroute.routing.turns import Answered, Made, Turns
 from banditroute.store import Receipt, Record, Store
 from banditroute.types import Decision
 
 if TYPE_CHECKING:
     from banditroute.config.priors import Prior
     from banditroute.core.decide import State
-
-
-Answered = Callable[[Decision | Exception], None]
-"""Told the decision once it is durable, or why there is none."""
 
 
 class Router:
@@ -122,7 +119,7 @@ class AsyncRouter:
         self, settings: Settings, store: Store | None = None, *, progress: Progress | None = None
     ) -> None:
         self._engine = Engine(settings, store, progress=progress)
-        self._queue: list[tuple[Draft, Answered]] = []
+        self._turns = Turns(self._engine)
 
     @classmethod
     def from_toml(cls, path: str | Path, *, prior: Prior | str | Path | None = None) -> AsyncRouter:
@@ -148,6 +145,11 @@ class AsyncRouter:
     def alerts(self) -> Alerts:
         """Who tells people what changed."""
         return self._engine.alerts
+
+    @property
+    def raised(self) -> RaisedAlarms:
+        """What people were told, and what they have seen to."""
+        return self._engine.raised
 
     @property
     def refused_texts(self) -> Mapping[str, int]:
@@ -178,16 +180,16 @@ class AsyncRouter:
 
     async def decide(self, draft: Draft) -> Decision:
         """The decision for a request that was read, once it is durable."""
-        promised: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        self.submit(draft, partial(_keep, promised))
-        return await promised
+        return await self._turns.decide(draft)
 
-    def submit(self, draft: Draft, answered: Answered) -> None:
-        """`decide` for a caller that has no coroutine to wait with; `answered` is called in the loop."""
-        if not self._queue:
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self._flush, loop)
-        self._queue.append((draft, answered))
+    async def apart(self, fields: RouteFields, principal: str = "") -> Made:
+        """Reads a request with a long text and decides, in a thread, so that the loop goes on serving."""
+        return await self._turns.apart(fields, principal)
+
+    def begin(self, fields: RouteFields, principal: str, answered: Answered, *, apart: bool) -> None:
+        """Reads a request and decides, for a caller that has no coroutine to wait with; `answered` is called
+        in the loop. With a long text that is done in a thread (`apart`)."""
+        self._turns.begin(fields, principal, answered, apart=apart)
 
     async def feedback(self, decision_id: str, **facts: object) -> Receipt:
         """Reports what is known about a decision. Takes the fields of `POST /v1/feedback`."""
@@ -241,6 +243,7 @@ class AsyncRouter:
 
     async def close(self) -> None:
         """Saves a snapshot and closes the event log."""
+        await asyncio.to_thread(self._turns.close)
         await asyncio.to_thread(self._engine.close)
 
     async def __aenter__(self) -> AsyncRouter:
@@ -250,42 +253,6 @@ class AsyncRouter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Decides for everybody who is waiting, as one batch that becomes durable as one."""
-        queue, self._queue = self._queue, []
-        made: list[tuple[Draft, Decision]] = []
-        waiting: list[tuple[Answered, Decision]] = []
-        try:
-            answers = self._engine.decide([draft for draft, _ in queue])
-            for (draft, answered), answer in zip(queue, answers, strict=True):
-                if isinstance(answer, Exception) or draft.dry_run:
-                    answered(answer)
-                else:
-                    made.append((draft, answer))
-                    waiting.append((answered, answer))
-            if made:
-                durable = self._engine.append(made)
-                durable.then(loop, lambda: _tell(waiting, durable.answer()))
-        except Exception as error:  # noqa: BLE001 (a defect; those who wait must hear of it)
-            for _, answered in queue:
-                answered(error)
-
-
-def _tell(waiting: Sequence[tuple[Answered, Decision]], error: Exception | None) -> None:
-    """Tells those who wait that their batch became durable, or why it did not."""
-    for answered, decision in waiting:
-        answered(decision if error is None else error)
-
-
-def _keep(promised: asyncio.Future[Decision], answer: Decision | Exception) -> None:
-    """Keeps a promise, unless whoever asked has left."""
-    if promised.done():
-        return
-    if isinstance(answer, Exception):
-        promised.set_exception(answer)
-    else:
-        promised.set_result(answer)
 
 
 def _feedback(items: Sequence[Mapping[str, object]]) -> list[FeedbackFields]:

@@ -206,7 +206,8 @@ def ask_all(store: Store, settings: Settings, rounds: int) -> None:
     live = LiveSavings(settings, store)
     for name, call in (
         ("savings report", lambda: live.report(30)),
-        ("exposures as columns", lambda: views.exposures(EXPERIMENT)),
+        ("exposures as columns", lambda: Views(store, settings).exposures(EXPERIMENT)),
+        ("exposures as columns, again", lambda: views.exposures(EXPERIMENT)),
     ):
         middle, worst = median(call, 3)
         print(f"{name:42} {middle:9.1f} ms (worst {worst:.1f})", flush=True)

@@ -52,6 +52,9 @@ def serve(
 
     SIGTERM or Ctrl-C end it in order; after a crash the next start folds the event log.
     """
+    from banditroute.commands.first_start import compile_kernels
+
+    compile_kernels()
     from banditroute.config.load import load
     from banditroute.config.priorfile import with_prior
     from banditroute.routing.engine import opened_store

@@ -50,6 +50,11 @@ def compiled(
     return compile_or_load
 
 
+def is_known(file: str) -> bool:
+    """Whether loops of one of KERNELS were compiled before, and are only to be loaded."""
+    return any(_folder().rglob(f"{Path(file).stem}.*.nbi"))
+
+
 @lru_cache(maxsize=1)
 def _folder() -> Path:
     """Beside the sources where they can be written, else in the user's cache, else a temporary one."""

@@ -47,6 +47,8 @@ class _Matcher:
     rule: Rule
     pattern: re.Pattern[str] | None
     keywords: re.Pattern[str] | None
+    plain: tuple[str, ...] | None
+    """The keywords in small letters, where all are ASCII: a text that holds none need not be searched."""
 
     def holds(self, context: Context) -> bool:
         """Whether every condition that the rule states is met; a rule without any always is."""
@@ -57,14 +59,30 @@ class _Matcher:
             and (rule.max_tokens is None or (tokens is not None and tokens <= rule.max_tokens))
             and (not rule.user_tiers or context.user_tier in rule.user_tiers)
             and all(context.tags.get(name) == value for name, value in rule.tags.items())
-            and (self.keywords is None or self.keywords.search(context.text) is not None)
+            and (self.keywords is None or self._mentions(self.keywords, context.text))
             and (self.pattern is None or self.pattern.search(context.text) is not None)
         )
+
+    def _mentions(self, keywords: re.Pattern[str], text: str) -> bool:
+        """Whether any keyword stands in a text. A long text is searched for plain strings first, a hundred
+        times as fast; not where it holds a letter that only `re` takes for an ASCII one."""
+        if self.plain is not None and len(text) > _LONG and not any(odd in text for odd in _ODD):
+            small = text.lower()
+            if not any(word in small for word in self.plain):
+                return False
+        return keywords.search(text) is not None
+
+
+_LONG = 1_000
+"""Characters of a text from which on it is looked through first."""
+
+_ODD = "\u0130\u0131\u017f\u212a"
+"""Letters beyond ASCII that are i, s or k where case does not matter."""
 
 
 @by_identity
 def _matchers(rules: tuple[Rule, ...]) -> tuple[_Matcher, ...]:
-    return tuple(_Matcher(rule, _pattern(rule), _keywords(rule)) for rule in rules)
+    return tuple(_Matcher(rule, _pattern(rule), _keywords(rule), _plain(rule.keywords)) for rule in rules)
 
 
 def _pattern(rule: Rule) -> re.Pattern[str] | None:
@@ -82,6 +100,10 @@ def _keywords(rule: Rule) -> re.Pattern[str] | None:
     if not rule.keywords:
         return None
     return re.compile("|".join(map(_whole_word, rule.keywords)), re.IGNORECASE)
+
+
+def _plain(keywords: Sequence[str]) -> tuple[str, ...] | None:
+    return tuple(word.lower() for word in keywords) if all(word.isascii() for word in keywords) else None
 
 
 def _whole_word(keyword: str) -> str:

@@ -81,7 +81,7 @@ def heard(
     none that anybody has scored."""
     rows = _Rows(frozenset(asked))
     start, after = -math.inf if since is None else since, 0
-    while (page := store.decided(after, PAGE)).records:
+    while (page := store.decided(after, PAGE, prompts=False)).records:
         for record in page.records:
             if record.decision.at >= start:
                 rows.add(record.decision, record.outcomes)

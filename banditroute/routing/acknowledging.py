@@ -13,7 +13,6 @@ from msgspec import structs
 
 from banditroute.config.feedback import EVERY
 from banditroute.config.settings import Settings
-from banditroute.core.feedback.account import AlarmAccount
 from banditroute.core.state import State
 from banditroute.core.steering.guardrails import new_guards
 from banditroute.errors import RequestError
@@ -23,9 +22,6 @@ from banditroute.store.controls import Control, Controls
 
 MOST_NAMES = 10
 """How many classes a refusal names."""
-
-MOST_OPEN, MOST_SEEN = 40, 10
-"""How many alarms are shown that nobody has seen to, and of the others."""
 
 
 def seen_to(state: State, store: Store) -> State:
@@ -47,29 +43,15 @@ def is_acknowledged(alarm: Control, seen: Mapping[str, float]) -> bool:
 
 
 def raised(controls: Controls) -> list[tuple[Control, bool]]:
-    """Every alarm, the newest first, and whether somebody has seen to it."""
+    """Every alarm, the newest first, and whether somebody has seen to it. Reads all of them: for a report;
+    who asks often asks `routing.raised`."""
     events = controls.after(0, "alarm", "acknowledge")
-    seen = {event.subject: event.at for event in events if event.kind == "acknowledge"}
+    seen: dict[str, float] = {}
+    for event in events:
+        if event.kind == "acknowledge":
+            seen[event.subject] = max(event.at, seen.get(event.subject, event.at))
     alarms = (event for event in reversed(events) if event.kind == "alarm")
     return [(event, is_acknowledged(event, seen)) for event in alarms]
-
-
-def alarm_accounts(controls: Controls) -> list[AlarmAccount]:
-    """The last `MOST_OPEN` alarms that nobody has seen to and the last `MOST_SEEN` others, the newest
-    first."""
-    found, room = [], {False: MOST_OPEN, True: MOST_SEEN}
-    for event, seen in raised(controls):
-        if room[seen]:
-            room[seen] -= 1
-            found.append(_alarm_account(event, seen))
-    return found
-
-
-def _alarm_account(event: Control, seen: bool) -> AlarmAccount:
-    # What an alarm does not say is blank: whoever asks for the state must not be refused for it.
-    said = (str(event.body.get(name, "")) for name in ("id", "kind", "subject", "message"))
-    id, kind, subject, message = said
-    return AlarmAccount(id, kind, subject, message, event.at, seen)
 
 
 def acknowledged(subject: str, settings: Settings, controls: Controls) -> tuple[str, dict[str, object]]:

@@ -66,6 +66,9 @@ class Alerts:
         self._closing = threading.Event()
         self._deadline = math.inf
         self._refused: set[str] = set()
+        self._hearing = threading.Lock()
+        self._due: dict[str, Control] = {}
+        self._heard = 0
         self._bounded = Bounded("banditroute-webhook")
         self.raised = 0
         self.failures = 0
@@ -110,9 +113,16 @@ class Alerts:
         """The alarms that the webhook has not taken yet, in order; none without a webhook."""
         if not self._url:
             return []
-        told = {event.subject for event in self._controls.after(0, "delivered")}
-        known = (event for event in self._controls.after(0, "alarm") if _id(event) not in told)
-        return [event for event in known if time.time() - event.at <= OUTDATED]
+        with self._hearing:
+            for event in self._controls.after(self._heard, "alarm", "delivered"):
+                if event.kind == "alarm":
+                    self._due[_id(event)] = event
+                else:
+                    self._due.pop(event.subject, None)
+                self._heard = event.seq
+            oldest = time.time() - OUTDATED
+            self._due = {id_: event for id_, event in self._due.items() if event.at >= oldest}
+            return list(self._due.values())
 
     def tell(self) -> None:
         """Sends what is due to the webhook, in order. What it does not take keeps nothing else waiting; where

@@ -10,21 +10,28 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class Stuck(TimeoutError):
+    """As many calls as may be are left behind, and none of them has ended yet."""
+
+
 class Bounded:
     """Makes calls in threads of their own, from one thread at a time.
 
-    A call that takes too long cannot be ended: it goes on by itself, and until it is over all further ones
-    fail at once, so that no more than one is ever left behind.
+    A call that takes too long cannot be ended: it goes on by itself, and the next one has a new thread. While
+    `most` are left behind, all further ones fail at once.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, most: int = 1) -> None:
         self._name = name
-        self._left_behind: Thread | None = None
+        self._most = most
+        self._left_behind: list[Thread] = []
 
     def __call__(self, seconds: float, call: Callable[[], T]) -> T:
-        """What the call gives or raises; TimeoutError where it takes longer than so many seconds."""
-        if self._left_behind is not None and self._left_behind.is_alive():
-            raise TimeoutError("the last call has not ended yet")
+        """What the call gives or raises; TimeoutError where it takes longer than so many seconds, `Stuck`
+        where it is not even made."""
+        self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
+        if len(self._left_behind) >= self._most:
+            raise Stuck("the last call has not ended yet")
         answer: Future[T] = Future()
         thread = Thread(target=_answer, args=(answer, call), name=self._name, daemon=True)
         thread.start()
@@ -33,7 +40,7 @@ class Bounded:
         except TimeoutError:
             if answer.done():  # the call's own
                 raise
-            self._left_behind = thread
+            self._left_behind.append(thread)
             raise TimeoutError(f"no answer within {seconds:.1f} s") from None
 
 

@@ -22,6 +22,7 @@ from banditroute.routing.follow import Follower, Progress
 from banditroute.routing.identity import Identities
 from banditroute.routing.judging import Judging
 from banditroute.routing.keeping import Keeper
+from banditroute.routing.raised import RaisedAlarms
 from banditroute.routing.redaction import Redactor
 from banditroute.routing.retention import Retention
 from banditroute.routing.wording import quoted
@@ -60,6 +61,7 @@ class Engine:
             lambda: alarms_of(self.follower.state) + redactor.alarms(),
         )
         self.alerts.start()
+        self.raised = RaisedAlarms(self.store.controls)
 
     @property
     def state(self) -> State:

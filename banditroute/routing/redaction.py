@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from banditroute.config.feedback import JudgeSettings
 from banditroute.errors import ConfigError
 from banditroute.routing.alarms import Alarm
-from banditroute.routing.bounded import Bounded
+from banditroute.routing.bounded import Bounded, Stuck
 
 if TYPE_CHECKING:
     from regex import Pattern
@@ -32,12 +32,17 @@ to be taken out would be left at the cut."""
 SECONDS = 2.0
 """What the redaction of one text may take."""
 
+MOST_LEFT = 4
+"""Calls of the operator's function that may be left behind, each in a thread of its own: one that hangs costs
+its text. Beyond that many none is stored until one ends; a hundred that spin would leave routing no time."""
+
 Texts = Mapping[str, str]
 
 _DAY = 86_400.0
 _WHY = {
     "failed": "the redactor failed on it",
     "slow": f"its redaction would have taken longer than {SECONDS:g} s",
+    "stuck": f"{MOST_LEFT} calls of the redactor hang; mend it and restart the service",
     "long": f"it is longer than {LONGEST:,} characters",
 }
 
@@ -51,13 +56,14 @@ class Redactor:
     """Takes the patterns of `[judge] redact` out of texts, upper and lower case alike, and hands what is left
     to its `redactor`. Raises ConfigError where that function cannot be had.
 
-    Belongs to one thread. `refused` counts the texts that were left out, by reason: `failed`, `slow`, `long`.
+    Belongs to one thread. `refused` counts the texts that were left out, by reason: `failed`, `slow`,
+    `stuck`, `long`.
     """
 
     def __init__(self, settings: JudgeSettings) -> None:
         self._patterns = [_compiled(pattern) for pattern in settings.redact]
         self._hook = _hook(settings.redactor) if settings.redactor else None
-        self._bounded = Bounded("banditroute-redactor")
+        self._bounded = Bounded("banditroute-redactor", most=MOST_LEFT)
         self._alarms: dict[str, Alarm] = {}
         self.refused: Counter[str] = Counter()
 
@@ -88,6 +94,8 @@ class Redactor:
                 text = pattern.sub(REDACTED, text, concurrent=True, timeout=_left(until))
             if self._hook is not None:
                 text = self._hooked(text, until)
+        except Stuck:
+            return self._refuse("stuck", kind)
         except TimeoutError:
             return self._refuse("slow", kind)
         except Exception:  # noqa: BLE001 (the operator's code: whatever it does, routing goes on)

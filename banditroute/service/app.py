@@ -15,7 +15,6 @@ from banditroute.config.settings import Settings
 from banditroute.errors import StoreError
 from banditroute.judge.run import judge_thread
 from banditroute.router import AsyncRouter
-from banditroute.routing.acknowledging import alarm_accounts
 from banditroute.routing.follow import Progress
 from banditroute.routing.judging import judging_now
 from banditroute.routing.tally import Tally
@@ -107,7 +106,7 @@ def create_app(
     _add_hot_routes(app, router, observer)
     _add_reading_routes(app, router)
     savings = add_report_routes(app, router)
-    add_experiment_routes(app, router)
+    add_experiment_routes(app, router, site.desk.views)
     add_control_routes(app, router)
     add_metrics(app, router, observer, tally)
     _add_health(app, router, keyring)
@@ -173,7 +172,7 @@ def _add_reading_routes(app: FastAPI, router: AsyncRouter) -> None:
         pending = await asyncio.to_thread(router.store.pending)
         policy, at = settings.policy, time.time()
         judging = await asyncio.to_thread(judging_now, settings, router.store, at)
-        alarms = await asyncio.to_thread(alarm_accounts, router.store.controls)
+        alarms = await asyncio.to_thread(router.raised.accounts)
         return _json(
             state_reply(
                 known,

@@ -31,10 +31,10 @@ FRESH_SECONDS = 10.0
 class ExperimentReports:
     """The reports on a log's experiments. Safe to share between threads: one at a time works."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, views: Views) -> None:
         self._settings = settings
         self._store = store
-        self._views = Views(store, settings)
+        self._views = views
         self._working = Lock()
         self._made: dict[str, tuple[float, ABReport]] = {}
 
@@ -66,9 +66,10 @@ class ExperimentReports:
         return experiment_reply(one, report, report.verdict)
 
 
-def add_experiment_routes(app: FastAPI, router: AsyncRouter) -> None:
-    """Adds the list and the reports to the app."""
-    experiments = ExperimentReports(router.settings, router.store)
+def add_experiment_routes(app: FastAPI, router: AsyncRouter, views: Views) -> None:
+    """Adds the list and the reports to the app. Whoever else reports on experiments shares `views`, which
+    keep what they read of them."""
+    experiments = ExperimentReports(router.settings, router.store, views)
     reports = Reports(experiments.report, FRESH_SECONDS)
     lists: Reports[str] = Reports(lambda _: experiments.listed(), FRESH_SECONDS)
 

@@ -22,6 +22,7 @@ from banditroute.errors import BanditrouteError, RequestError, TooLarge
 from banditroute.router import AsyncRouter
 from banditroute.routing.fields import FeedbackFields
 from banditroute.routing.refusals import read_feedback_body, read_route_body
+from banditroute.routing.turns import LONG, Made
 from banditroute.service.auth import Gate, admit_feedback, entrance
 from banditroute.service.errors import Extra, Reply, accident_reply, error_reply
 from banditroute.service.keyring import Caller
@@ -29,7 +30,7 @@ from banditroute.service.observing import Headers, Observer
 from banditroute.service.origin import foreign_origin
 from banditroute.service.replies import FeedbackReply, encode, route_reply
 from banditroute.service.traffic import Route, Traffic
-from banditroute.types import OTHER, Decision, Receipt
+from banditroute.types import OTHER, Receipt
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a body that are read; a longer one is refused."""
@@ -199,22 +200,23 @@ def route_handler(router: AsyncRouter, observer: Observer) -> Handler:
     def handle(body: bytes, headers: Headers, caller: Caller, answer: Answer) -> None:
         begun = time.time_ns()
 
-        def decided(decision: Decision | Exception) -> None:
-            if isinstance(decision, Exception):
-                answer(*refused(decision))
-                observer.refused("route", decision, headers, begun)
+        def decided(made: Made | Exception) -> None:
+            if isinstance(made, Exception):
+                answer(*refused(made))
+                observer.refused("route", made, headers, begun)
                 return
+            draft, decision = made
             reply = route_reply(decision, ignored_features=draft.ignored_features, dry_run=draft.dry_run)
             answer(200, encode(reply))
             if not draft.dry_run:
                 observer.routed(decision, headers, begun)
 
         try:
-            draft = router.prepare(read_route_body(body), caller.name)
+            fields = read_route_body(body)
         except BanditrouteError as error:
             observer.refused("route", error, headers, begun)
             raise
-        router.submit(draft, _safely(decided, answer))
+        router.begin(fields, caller.name, _safely(decided, answer), apart=len(body) > LONG)
 
     return handle
 

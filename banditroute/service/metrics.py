@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 
@@ -103,12 +102,11 @@ def _log(router: AsyncRouter) -> Iterator[Metric]:
 
 def _alarms(router: AsyncRouter) -> Iterator[Metric]:
     """What was found out, and who was told."""
-    events = router.store.controls.after(0, "alarm")
     yield _counter(
         "banditroute_alarms",
         "Alarms raised, by kind.",
         "kind",
-        Counter(str(event.body["kind"]) for event in events),
+        router.raised.kinds(),
     )
     changes = router.state.testimony.changes
     yield _gauge(

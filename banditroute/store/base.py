@@ -190,6 +190,10 @@ class Store(Protocol):
         the last one `upto` stays where it was."""
         ...
 
+    def touched(self, after_seq: int, limit: int = 10_000) -> tuple[int, tuple[str, ...]]:
+        """The same page of news by ids alone: its `upto`, and which decisions it is about."""
+        ...
+
     def decided(self, after: int, limit: int = 10_000, *, prompts: bool = True) -> Decided:
         """The next `limit` decisions after number `after` (0 at first), each with all its outcomes; after
         the last one `upto` stays where it was. Prompts are read only where they are wanted."""

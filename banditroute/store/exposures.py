@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Select, bindparam, case, func, select
-
-from banditroute.config.settings import Settings
-from banditroute.store import tables, worth
-from banditroute.store.engine import failures
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-PAGE = 20_000
-"""Requests read at once."""
 
 METRICS = (
     "quality", "usd", "seconds", "reward", "error", "fallback", "output_tokens", "input_tokens",
 )  # fmt: skip
 
-_r = tables.results.c
+CODED = ("unit", "variant", "request_class", "model", "judge", "policy")
+"""Columns of names, kept as codes."""
+
+OWN = ("at", "share", "propensity", "attempt", "judged", "people")
+"""Columns of numbers besides METRICS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +59,37 @@ class Exposed:
     def __len__(self) -> int:
         return len(self.at)
 
+    def between(self, since: float, until: float) -> Exposed:
+        """Those made at `since` or later and before `until`, with codes of their own."""
+        if since <= 0.0 and math.isinf(until):
+            return self
+        rows = (self.at >= since) & (self.at < until)
+        kept = {name: getattr(self, name)[rows] for name in (*CODED, *OWN)}
+        units, kept["unit"], place = in_order(self.units, kept["unit"])
+        variants, kept["variant"], _ = in_order(self.variants, kept["variant"])
+        classes, kept["request_class"], _ = in_order(self.classes, kept["request_class"])
+        models, kept["model"], _ = in_order(self.models, kept["model"])
+        judges, kept["judge"], _ = in_order(self.judges, kept["judge"])
+        policies, kept["policy"], _ = in_order(self.policies, kept["policy"])
+        return replace(
+            self, units=units, variants=variants, classes=classes, models=models, judges=judges,
+            policies=policies,
+            metrics={name: values[rows] for name, values in self.metrics.items()},
+            before={name: values[place] for name, values in self.before.items()},
+            **kept,
+        )  # fmt: skip
 
-@dataclass(slots=True)
-class _Codes:
-    """Names as numbers, in order of first appearance."""
 
-    known: dict[str, int] = field(default_factory=dict)
+class Codes:
+    """Names as numbers, in the order in which they were met."""
 
-    def of(self, names: tuple[str | None, ...]) -> Ints:
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    def of(self, names: Iterable[str | None]) -> Ints:
+        """The code of each name, −1 for None."""
         known = self.known
         return np.fromiter(
             (-1 if name is None else known.setdefault(name, len(known)) for name in names), np.int64
@@ -79,90 +97,16 @@ class _Codes:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """All of them, by code."""
         return tuple(self.known)
 
 
-def exposures(
-    engine: Engine,
-    settings: Settings,
-    experiment: str,
-    *,
-    since: float = 0.0,
-    until: float = math.inf,
-    breathe: Callable[[], None] = lambda: None,
-) -> Exposed:
-    """The requests of an experiment made at `since` or later and before `until`; `breathe` is called after
-    every page."""
-    statement = _page(settings, experiment, since, until)
-    unit, variant, cls, model, judge, policy = (_Codes() for _ in range(6))
-    pages: list[tuple[np.ndarray, ...]] = []
-    after = 0
-    while rows := _read(engine, statement, {"after": after}):
-        columns = tuple(zip(*rows, strict=True))
-        coded = (
-            unit.of(columns[1]), variant.of(columns[2]), cls.of(columns[3]), model.of(columns[4]),
-            judge.of(columns[5]), policy.of(columns[6]),
-        )  # fmt: skip
-        pages.append((*coded, *(np.array(column, np.float64) for column in columns[7:])))
-        after = rows[-1][0]
-        breathe()
-    empty: tuple[Any, ...] = (*(np.empty(0, np.int64),) * 6, *(np.empty(0),) * (6 + len(METRICS)))
-    found: list[Any] = [np.concatenate(parts) for parts in zip(*pages, strict=True)] if pages else list(empty)
-    at, share, propensity, attempt, judged, people, *metrics = found[6:]
-    return Exposed(
-        unit.names, variant.names, cls.names, model.names, judge.names, at, found[0], found[1], share,
-        found[2], found[3], propensity, attempt.astype(np.int64), dict(zip(METRICS, metrics, strict=True)),
-        judged, found[4], people, _before(engine, settings, experiment, unit.known),
-        policy.names, found[5],
-    )  # fmt: skip
-
-
-def _columns(settings: Settings) -> list[Any]:
-    """The metrics of a result, in the order of METRICS. Where anything was told, no error was none."""
-    heard = (_r.told == 1, func.coalesce(_r.error, 0.0))
-    return [
-        worth.quality(settings), worth.usd(settings), _r.seconds, worth.reward(settings),
-        case(heard), case((_r.kind == "fallback", 1.0), else_=0.0),
-        _r.output_tokens, _r.input_tokens,
-    ]  # fmt: skip
-
-
-def _page(settings: Settings, experiment: str, since: float, until: float) -> Select[Any]:
-    wanted = select(
-        _r.seq, func.coalesce(_r.unit, _r.id), func.coalesce(_r.variant, ""), _r.request_class, _r.model,
-        _r.judged_by, _r.policy, _r.at, _r.variant_share, _r.propensity, _r.attempt, _r.judged,
-        case((_r.quality_source != "judge", _r.quality)), *_columns(settings),
-    )  # fmt: skip
-    wanted = wanted.where(_r.experiment == experiment, _r.seq > bindparam("after"), _r.at >= since)
-    if math.isfinite(until):
-        wanted = wanted.where(_r.at < until)
-    return wanted.order_by(_r.seq).limit(PAGE)
-
-
-def _before(
-    engine: Engine, settings: Settings, experiment: str, units: Mapping[str, int]
-) -> dict[str, Floats]:
-    """For each unit the means of its requests before its first exposure, nan where there are none."""
-    first = (
-        select(_r.unit, func.min(_r.seq).label("seq"))
-        .where(_r.experiment == experiment, _r.unit.is_not(None))
-        .group_by(_r.unit)
-        .subquery()
-    )
-    means = [func.avg(column) for column in _columns(settings)]
-    earlier = (
-        select(_r.unit, *means)
-        .join_from(first, tables.results, (_r.unit == first.c.unit) & (_r.seq < first.c.seq))
-        .group_by(_r.unit)
-    )
-    table = np.full((len(METRICS), len(units)), np.nan)
-    for name, *values in _read(engine, earlier, {}):
-        if name in units:
-            table[:, units[name]] = values
-    return dict(zip(METRICS, table, strict=True))
-
-
-def _read(engine: Engine, statement: Select[Any], values: Mapping[str, object]) -> list[Any]:
-    with failures("the read model cannot be read"), engine.connect() as connection:
-        cursor = connection.execute(statement, dict(values)).cursor
-        return [] if cursor is None else list(cursor.fetchall())  # the driver's own rows: half the time
+def in_order(names: tuple[str, ...], codes: Ints) -> tuple[tuple[str, ...], Ints, Ints]:
+    """The names that occur in order of first appearance, the codes `(n,)` in them, and where they were."""
+    found, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    real = np.flatnonzero(found >= 0)
+    order = real[np.argsort(first[real])]
+    code = np.full(len(found), -1, np.int64)
+    code[order] = np.arange(len(order))
+    place = found[order]
+    return tuple(names[old] for old in place.tolist()), code[inverse], place

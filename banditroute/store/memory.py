@@ -159,6 +159,12 @@ class MemoryStore:
             records = (self._as_of(decision_id, upto) for decision_id in touched)
             return Changes(upto, tuple(_told(record) for record in records))
 
+    def touched(self, after_seq: int, limit: int = 10_000) -> tuple[int, tuple[str, ...]]:
+        with self._lock:
+            self._check_open()
+            new = self._outcomes[after_seq : after_seq + limit]
+            return new[-1].seq if new else after_seq, tuple(dict.fromkeys(own.decision_id for own in new))
+
     def decided(self, after: int, limit: int = 10_000, *, prompts: bool = True) -> Decided:
         with self._lock:
             self._check_open()

@@ -183,6 +183,11 @@ class SqlStore:
         records = (Told(decode_occasion(bodies[key]), tuple(kept)) for key, kept in outcomes.items())
         return Changes(upto, tuple(records))
 
+    def touched(self, after_seq: int, limit: int = 10_000) -> tuple[int, tuple[str, ...]]:
+        with self._reading() as connection:
+            page = connection.execute(_page, {"after": after_seq, "limit": limit}).all()
+        return page[-1].seq if page else after_seq, tuple(dict.fromkeys(row.decision_id for row in page))
+
     def decided(self, after: int, limit: int = 10_000, *, prompts: bool = True) -> Decided:
         with self._reading() as connection:
             page = connection.execute(_decided_page, {"after": after, "limit": limit}).all()

@@ -18,7 +18,7 @@ from banditroute.store.engine import WRITES, failures
 from banditroute.store.results import FACTS, Result
 from banditroute.store.rollups import ALL, KEPT, horizon
 
-_NAME = "results"
+_NAME, _FORGOTTEN = "results", "forgotten"
 _c, _r = tables.cursors.c, tables.results.c
 _RESULT = list(Result.__struct_fields__)
 _ROLLUP = [column.name for column in tables.rollups.columns]
@@ -27,6 +27,7 @@ _CELL = [column.name for column in tables.rollups.primary_key]
 _BIN = [column.name for column in tables.latencies.primary_key]
 
 _cursor = select(_c.decided, _c.seq, _c.newest).where(_c.name == _NAME)
+_forgotten = select(_c.decided).where(_c.name == _FORGOTTEN)
 _move = (
     update(tables.cursors)
     .where(_c.name == _NAME, _c.decided == bindparam("was"), _c.seq == bindparam("heard"))
@@ -101,8 +102,17 @@ def forget(engine: Engine) -> None:
         engine.connect().execution_options(**{WRITES: True}) as connection,
         connection.begin(),
     ):
+        times = connection.scalar(_forgotten) or 0
         for table in (tables.cursors, tables.results, tables.rollups, tables.latencies):
             connection.execute(delete(table))
+        row = {"name": _FORGOTTEN, "decided": times + 1, "seq": 0, "newest": 0.0}
+        connection.execute(insert(tables.cursors), row)
+
+
+def times_forgotten(engine: Engine) -> int:
+    """How often it was dropped: what was read before the last time may be otherwise now."""
+    with failures("the read model cannot be read"), engine.connect() as connection:
+        return connection.scalar(_forgotten) or 0
 
 
 def _moved(connection: Connection, page: Tallied) -> bool:

@@ -20,7 +20,8 @@ from banditroute.config.settings import Settings
 from banditroute.store import tables, worth
 from banditroute.store.base import Store
 from banditroute.store.engine import failures
-from banditroute.store.exposures import Exposed, exposures
+from banditroute.store.exposures import Exposed
+from banditroute.store.kept_exposures import KeptExposures
 from banditroute.store.results import Result
 from banditroute.store.rollups import ALL, DAY, HOUR, KEPT, MINUTE, TEN_MINUTES, quantile
 from banditroute.store.sums import EVERYTHING, KEYS, Key, Latency, Sums, Where, ordered, priced
@@ -51,6 +52,7 @@ class Views:
         self._settings = settings
         self._prices = worth.known_prices(settings)
         self._error_quality = settings.reward.error_quality
+        self._exposures = KeptExposures(store, settings)
         self._rows = select(
             *(worth.usd(settings).label(name) if name == "usd" else _r[name] for name in _FIELDS)
         )
@@ -161,8 +163,9 @@ class Views:
         until: float = inf,
         breathe: Callable[[], None] = lambda: None,
     ) -> Exposed:
-        """The requests of an experiment as columns; seconds for a million."""
-        return exposures(self._engine, self._settings, experiment, since=since, until=until, breathe=breathe)
+        """The requests of an experiment as columns: seconds for a million, and then only what is new. Their
+        arrays are shared and cannot be written."""
+        return self._exposures.get(experiment, breathe).between(since, until)
 
     def is_current(self) -> bool:
         """Whether everything in the log is in these tables."""

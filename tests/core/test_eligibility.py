@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -9,6 +11,7 @@ from msgspec import structs
 from banditroute.config.settings import ClassifySettings, Rule
 from banditroute.core.base import Bools
 from banditroute.core.eligibility import eligible_models, match_rule
+from banditroute.core.rules import _ODD
 from banditroute.errors import ConfigError
 from banditroute.types import Context, Exclusion, Limits, Model, Preferences
 
@@ -175,6 +178,25 @@ def test_a_rule_for_a_class_keeps_its_dedicated_models_where_there_are_any() -> 
 )
 def test_every_condition_of_a_rule_must_hold(rule: Rule, context: Context, holds: bool) -> None:
     assert (match_rule((rule,), context) == 0) is holds
+
+
+@pytest.mark.parametrize("keyword", ["kiss me", "dose", "ICD-10", "税金"])
+def test_keywords_of_a_long_text_are_those_that_an_expression_finds(keyword: str) -> None:
+    """Also beside letters, and in capitals or letters beyond ASCII that count as the same."""
+    filler = "the quick brown fox " * 100
+    rule = (Rule("r", keywords=("nothing of the kind", keyword)),)
+    for word, holds in (
+        (keyword, True), (keyword.upper(), True), (keyword.title(), True), ("é " + keyword, True),
+        ("\u0130" + filler + keyword, True), ("x" + keyword + "x", keyword == "税金"), (keyword[:-1], False),
+        (keyword.replace("s", "\u017f").replace("k", "\u212a").replace("i", "\u0131"), True),
+    ):  # fmt: skip
+        for text in (word, filler + word + " " + filler):
+            assert (match_rule(rule, Context(text=text)) == 0) is holds, (word, len(text))
+
+
+def test_no_other_letters_count_as_ascii_ones() -> None:
+    every = "".join(map(chr, range(0x80, 0x110000)))
+    assert "".join(re.findall("[a-z]", every, re.IGNORECASE)) == _ODD
 
 
 def test_a_rule_with_a_broken_pattern_is_refused_by_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from banditroute.router import Router
 from banditroute.routing import redaction
 from banditroute.routing.fields import FeedbackFields
 from banditroute.routing.keeping import Keeper
-from banditroute.routing.redaction import LONGEST, REDACTED, Redactor
+from banditroute.routing.redaction import LONGEST, MOST_LEFT, REDACTED, Redactor
 from banditroute.store import Store, open_store
 from banditroute.store.acknowledgement import settled
 from tests.router import redactors
@@ -131,10 +132,35 @@ def test_a_redactor_that_never_ends_holds_up_neither_feedback_nor_the_end(store:
             assert router.feedback(first.id, quality=0.5, response="answer").accepted == 1
             again = router.route(request_class="code")
             assert router.feedback(again.id, quality=0.5, response="answer").accepted == 1
-            assert len(redactors.SEEN) == 1, "while one hangs no other is tried"
             assert store.texts(first.id) == store.texts(again.id) == {}
     finally:
         redactors.RELEASE.set()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_text_at_which_the_redactor_hangs_costs_no_other_one() -> None:
+    """Until as many hang as may be left behind; then none is tried, and people are told why."""
+    redactors.SEEN.clear()
+    redactors.RELEASE.clear()
+    redactor = Redactor(JudgeSettings(redactor="tests.router.redactors:hang_at_some"))
+    before = set(threading.enumerate())
+    try:
+        for i in range(MOST_LEFT):
+            assert redactor({"prompt": f"plain {i}"}) == {"prompt": f"plain {i}"}
+            assert redactor({"prompt": f"hang {i}"}) == {}
+        for i in range(3):
+            assert redactor({"prompt": f"plain {i}", "response": "hang"}) == {}
+        assert redactor.refused == {"slow": MOST_LEFT, "stuck": 6}
+        assert [f"hang {i}" for i in range(MOST_LEFT)] == redactors.SEEN
+        assert [alarm.subject for alarm in redactor.alarms()] == ["slow", "stuck"]
+        assert "restart the service" in redactor.alarms()[1].message
+        left = set(threading.enumerate()) - before
+        assert len(left) == MOST_LEFT
+    finally:
+        redactors.RELEASE.set()
+    for thread in left:
+        thread.join()
+    assert redactor({"prompt": "plain"}) == {"prompt": "plain"}, "once they end all is well again"
 
 
 def test_too_long_a_text_is_left_out_and_not_cut() -> None:

@@ -102,7 +102,7 @@ def test_a_report_knows_what_was_told_a_moment_ago() -> None:
         for i, name in enumerate(names)
     ]
     store.append_decisions(made).result()
-    reports = ExperimentReports(TWO, store)
+    reports = ExperimentReports(TWO, store, Views(store, TWO))
     assert reports.report(NAME).requests == len(names)
     assert reports.listed().data[0].requests == len(names)
     store.close()

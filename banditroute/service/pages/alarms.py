@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from banditroute.routing.acknowledging import raised
 from banditroute.service.pages.desk import Desk
 from banditroute.store.controls import Control
 
@@ -34,7 +33,7 @@ class Shown:
 
 def open_alarms(desk: Desk) -> list[Shown]:
     """The alarms that nobody has seen to, the newest first."""
-    return [_shown(event) for event, seen in raised(desk.controls) if not seen]
+    return [_shown(event) for event in desk.router.raised.open()]
 
 
 def _shown(event: Control) -> Shown:

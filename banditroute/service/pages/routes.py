@@ -26,6 +26,7 @@ from banditroute.service.pages.overview import overview_page
 from banditroute.service.pages.receipt import receipt_page
 from banditroute.service.pages.site import HEADERS, Site
 from banditroute.service.reports import Reports, SavingsKey
+from banditroute.types import Decision
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -106,18 +107,21 @@ async def _tried(site: Site, request: Request) -> Response:
     """The answer to the form of `/try`: alone for htmx, within the page for everybody else."""
     form = Filled(await session.read_form(request))
     sent: dict[str, object] = {}
-    made: object
+    made: Decision | BanditrouteError
     try:
         fields, sent = trying.read_fields(form)
-        made = await site.desk.router.decide(site.desk.router.prepare(fields))
+        _, made = await site.desk.router.apart(fields)
     except BanditrouteError as error:
         made = error
-    view = trying.answer(site.desk, form, sent, made)
-    answer = await asyncio.to_thread(site.fill, view)
-    if request.headers.get("hx-request") == "true":
-        return site.piece(answer)
-    values = trying.form_values(site.desk, form) | {"answer": site.safe(answer)}
-    return site.page(request, "Try it", "Try it", site.fill(View("Try it", "try.html", values)))
+
+    def rendered() -> Response:
+        answer = site.fill(trying.answer(site.desk, form, sent, made))
+        if request.headers.get("hx-request") == "true":
+            return site.piece(answer)
+        values = trying.form_values(site.desk, form) | {"answer": site.safe(answer)}
+        return site.page(request, "Try it", "Try it", site.fill(View("Try it", "try.html", values)))
+
+    return await asyncio.to_thread(rendered)  # the text may be a long one
 
 
 async def _control(site: Site, request: Request) -> Response:
