@@ -27,6 +27,7 @@ from banditroute.core.steering.pacing import Pace
 from banditroute.types import Context, Preferences, Weights
 
 _P95 = 1.6448536269514722
+_FEWEST = 1e-12  # less than this is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +102,18 @@ def foresee(
             noise[f], smear[f] = posterior.noise, posterior.smear
     if state.posterior[QUALITY] is None:
         means[QUALITY] = 0.0
-    reducible = variances
-    if state.curiosity is not None:
-        reducible = variances.copy()
-        predict(state.curiosity, frame.priors[QUALITY], x, cls, np.empty((n, k)), reducible[QUALITY])
-        np.minimum(variances, reducible, out=reducible)
     looks = (
         np.full(n, math.inf)
         if lookahead is None
         else np.maximum(1.0, lookahead * horizon * state.class_shares[cls])
     )
+    reducible = variances
+    if state.curiosity is not None and state.weighed is not None:
+        reducible, face = variances.copy(), np.empty((n, k))
+        predict(state.curiosity, frame.priors[QUALITY], x, cls, np.empty((n, k)), face)
+        by_people = state.weighed.by_people
+        asked = looks * by_people if by_people > 0.0 else np.zeros(n)
+        reducible[QUALITY] = _that_can_be_told(variances[QUALITY], face, noise[QUALITY], asked)
     expected, mean, sd = np.empty((5, n, k)), np.empty((n, k)), np.empty((n, k))
     kernels.combine(
         means, reducible, noise, smear, frame.group, frame.prices, tokens, most, weights, looks,
@@ -118,6 +121,16 @@ def foresee(
     )  # fmt: skip
     quality_sd = np.sqrt(variances[QUALITY][:, frame.group])
     return Outlook(expected, mean, sd, looks, means, variances, noise, quality_sd, expected[USD])
+
+
+def _that_can_be_told(variance: Floats, face: Floats, noise: Floats, looks: Floats) -> Floats:
+    """Variance of quality `(n, k)` that outcomes to come can take away: all of `face`, what would be left of
+    it if judges were right, and of what judges may be wrong by as much as the `looks` `(n,)` of people can
+    move, each with `noise` `(k,)`."""
+    told = np.minimum(variance, face)
+    doubt = variance - told
+    left = noise / np.maximum(looks, _FEWEST)[:, None]
+    return told + doubt * doubt / np.maximum(doubt + left, _FEWEST)
 
 
 def _rates(weights: Weights, pace: Pace | None) -> tuple[float, float, float, float]:

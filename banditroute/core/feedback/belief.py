@@ -17,7 +17,7 @@ from banditroute.core.feedback.bills import Disbelief, disbelief, forgotten
 from banditroute.core.feedback.calibration import verdict_noise
 from banditroute.core.feedback.changes import Change
 from banditroute.core.feedback.evidence import believed
-from banditroute.core.feedback.instruments import Instrument, as_believed
+from banditroute.core.feedback.instruments import Instrument, as_believed, auditors
 from banditroute.core.feedback.measurement import doubt_of, with_judges
 from banditroute.core.feedback.outdated import adjustment
 from banditroute.core.feedback.response import Response, response, unexplained_by_features
@@ -38,11 +38,12 @@ class Weighed:
     """The sums that the fit is made from, one entry per factor, and what they are still to be multiplied by;
     what is believed of speakers, and who answers.
 
-    `face` are the sums of quality with judges at face value, where people have scored nothing that a judge
-    did: what a judge gets wrong, more of its scores cannot tell, so that part of the doubt is no reason to
-    try a model again. `verdict_noise` is the variance of one verdict about what people would say, of the
-    judge that scored most, None without any. `disbelieved` are those whose reports of a factor count for
-    nothing, by its name (`bills`).
+    `face` are the sums of quality with judges at face value, where they add anything and are doubted: what a
+    judge gets wrong, more of its scores cannot tell, so that part of the doubt is a reason to try a model
+    again only as far as people will say. `by_people` is the share of judged answers that they scored too.
+    `verdict_noise` is the variance of one verdict about what people would say, of the own judge that scored
+    most or, where there is none, of any; None without any. `disbelieved` are those whose reports of a factor
+    count for nothing, by its name (`bills`).
     """
 
     stats: tuple[SufficientStats | None, ...]
@@ -50,6 +51,7 @@ class Weighed:
     speakers: Belief | None = None
     response: Response | None = None
     face: SufficientStats | None = None
+    by_people: float = 0.0
     verdict_noise: float | None = None
     disbelieved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -61,9 +63,10 @@ def weighed(
     half_lives: Sequence[float],
     priors: Sequence[FactorPrior],
     trust: TrustSettings,
+    judge: str = "",
 ) -> Weighed:
     """The sums `stats`, which count for `scales` now, as far as they are believed. Of what nobody doubts the
-    very sums are given back."""
+    very sums are given back. `judge` is the model of the service's own judge, empty without one."""
     found: dict[int, SufficientStats] = {}
     said, by = _now(stats, scales, QUALITY), scales[QUALITY]
     direct, speakers, answers = said, None, None
@@ -74,8 +77,8 @@ def weighed(
         direct = _adjusted(direct, speakers.share, speakers.shift, speakers.excess)
         center = priors[QUALITY].center
         instruments = {name: as_believed(own, speakers, center) for name, own in instruments.items()}
-    if direct is not None and trust.nonresponse and instruments:
-        answers = _who_answers(direct, instruments)
+    if direct is not None and trust.nonresponse and (audits := auditors(instruments, judge)):
+        answers = _who_answers(direct, audits)
         direct = _adjusted(direct, np.ones_like(answers.shift), answers.shift)
     if direct is not None and direct is not said:
         found[QUALITY] = direct
@@ -105,21 +108,19 @@ def weighed(
                 found[factor.index] = believed(sums, *outdated, logarithmic=factor.logarithmic)
     direct, face = found.get(QUALITY, said), None
     if direct is not None and instruments:
-        if sum(float(own.pairs[..., 0].sum()) for own in instruments.values()) < 1.0:
-            face = with_judges(
-                direct, instruments, priors[QUALITY].center, priors[QUALITY].noise,
-                doubt_of(replace(trust, judge_sd=0.0)),
-            )  # fmt: skip
-        found[QUALITY] = with_judges(
-            direct, instruments, priors[QUALITY].center, priors[QUALITY].noise, doubt_of(trust)
-        )
+        expected = priors[QUALITY].center, priors[QUALITY].noise
+        found[QUALITY] = with_judges(direct, instruments, *expected, doubt_of(trust))
+        certain = doubt_of(replace(trust, judge_sd=0.0))
+        if found[QUALITY] is not direct and doubt_of(trust) != certain:
+            face = with_judges(direct, instruments, *expected, certain)
     return Weighed(
         tuple(found.get(f, sums) for f, sums in enumerate(stats)),
         tuple(1.0 if f in found else by for f, by in enumerate(scales)),
         speakers,
         answers,
         face,
-        verdict_noise(instruments, priors[QUALITY].noise, doubt_of(trust)),
+        _by_people(instruments),
+        verdict_noise(auditors(instruments, judge) or instruments, priors[QUALITY].noise, doubt_of(trust)),
         {FACTORS[f]: own.names for f, own in doubted.items()},
     )
 
@@ -155,9 +156,16 @@ def _about(changes: Sequence[Change], factor: str) -> list[Change]:
     return [replace(change, factor=factor) for change in changes if change.factor in names]
 
 
-def _who_answers(direct: SufficientStats, instruments: Mapping[str, Instrument]) -> Response:
-    """Who answers, by the judge who has scored most of what people scored too."""
-    audit = max(instruments.values(), key=lambda own: float(own.pairs[..., 0].sum()))
+def _by_people(instruments: Mapping[str, Instrument]) -> float:
+    """Share of the answers that judges scored which people scored too."""
+    both = sum(max(0.0, float(own.pairs[..., 0].sum())) for own in instruments.values())
+    alone = sum(max(0.0, float(own.judged.cells[..., 2].sum())) for own in instruments.values())
+    return both / max(both + alone, 1.0)
+
+
+def _who_answers(direct: SufficientStats, audits: Mapping[str, Instrument]) -> Response:
+    """Who answers, by the one who has scored most of what people scored too."""
+    audit = max(audits.values(), key=lambda own: float(own.pairs[..., 0].sum()))
     silent = np.stack(_cells(audit.judged), axis=2)
     return response(audit.pairs, silent, np.stack(_cells(direct), axis=2), unexplained_by_features(direct))
 

@@ -7,12 +7,13 @@ does not matter, a revision takes the old values back and adds the new ones, a w
 
 What people said beside a judge is kept by speaker too: who is not believed of an answer is not believed of
 its judge. Whoever holds a key could invent instruments without end, so that each principal has few of them;
-those of the service's own judge are nobody else's, and always have a place.
+those of the service's own judge are nobody else's, and always have a place. A judge outside also chooses what
+it scores, so that none of them shows who answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -55,7 +56,15 @@ def admitted(name: str, known: Collection[str]) -> str:
 
 def _owner(name: str) -> str:
     """The principal in an instrument's name; empty for those of the service's own worker."""
-    return name[:-1].rsplit(" (", 1)[1] if name.endswith(")") and " (" in name else ""
+    return name[:-1].rsplit(" (", 1)[1] or "(" if name.endswith(")") and " (" in name else ""
+
+
+def auditors(instruments: Mapping[str, Instrument], model: str = "") -> Mapping[str, Instrument]:
+    """The instruments that do not choose what they score: those of the service's own judge, a `model`, and
+    where it has scored nothing those of no principal, which the operator lets score without a key."""
+    ours = {name: own for name, own in instruments.items() if name != OTHERS and not _owner(name)}
+    configured = {name: own for name, own in ours.items() if model and name.startswith(f"{model}/")}
+    return configured or ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from banditroute.core.feedback.instruments import (
     Instrument,
     admitted,
     as_believed,
+    auditors,
     empty_instrument,
     with_judged,
     with_pairs,
@@ -34,6 +35,22 @@ def test_a_principal_has_few_instruments_and_the_service_s_own_always_a_place() 
     assert OTHERS in known
     assert admitted("mid/pointwise-1", known) == "mid/pointwise-1"
     assert admitted("j0/1 (p0)", known) == "j0/1 (p0)"
+
+
+def test_no_judge_outside_shows_who_answers() -> None:
+    """The configured judge's instruments do, whatever their rubric; without any, those of no principal."""
+    names = (
+        "gpt/pointwise-1",
+        "gpt/strict-2",
+        "gpt-mini/pointwise-1",
+        "gpt/pointwise-1 (acme)",
+        "x (x ()",
+        OTHERS,
+    )
+    known = {name: empty_instrument(K, C, 1 + C) for name in names}
+    assert set(auditors(known, "gpt")) == {"gpt/pointwise-1", "gpt/strict-2"}
+    assert set(auditors(known)) == set(auditors(known, "silent")) == set(names[:3])
+    assert not auditors({name: known[name] for name in names[3:]}, "gpt")
 
 
 def crowd(rng: np.random.Generator, names: list[str], n: int = 300) -> tuple[np.ndarray, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from banditroute.config.feedback import AlertSettings, TrustSettings
 from banditroute.config.settings import RequestClass, Settings
@@ -188,24 +189,65 @@ def test_an_operator_without_people_may_take_the_judge_at_its_word() -> None:
 
 def test_what_a_judge_cannot_tell_is_no_reason_to_try_a_model_again() -> None:
     """After 600 scores by a judge alone its favourite is not sure to be the best, and yet it is chosen: more
-    of its scores would not tell. Once people score as well, trying others pays."""
+    of its scores would not tell. It is doubted the more the more of its answers people score, not at the
+    first: with one in 200 hardly, with one in two for most of what is not known."""
     rng = np.random.default_rng(7)
     judged = [
         Observation(o.context, o.model, "quality", o.value, o.decided_at, instrument="j/1")
         for o in told(rng, 600)
     ]
     pairs = [
-        Observation(o.context, o.model, "quality", 0.8, o.decided_at, instrument="j/1", people=0.8)
+        Observation(o.context, o.model, "quality", o.value, o.decided_at, instrument="j/1", people=o.value)
         for o in told(rng, 3)
     ]
+    request = Request("x", 1e6, 1, Context("chat"), Preferences(Weights(usd=0.0)))
 
-    def choice(news: list[Observation]) -> Decision:
-        request = Request("x", 1e6, 1, Context("chat"), Preferences(Weights(usd=0.0)))
-        return decide(folded(news), [request], get_policy("thompson", SETTINGS), SETTINGS)[0]
+    def choice(state: State) -> Decision:
+        return decide(state, [request], get_policy("thompson", SETTINGS), SETTINGS)[0]
 
-    alone, beside = choice(judged), choice([*judged, *pairs])
-    assert alone.pmf[0] > 0.95
-    assert max(c.sd for c in alone.candidates) < 0.3 * max(c.sd for c in beside.candidates)
+    def widest(state: State, by_people: float) -> float:
+        assert state.weighed is not None
+        asked = replace(state, weighed=replace(state.weighed, by_people=by_people))
+        return max(c.sd for c in choice(asked).candidates)
+
+    alone, beside = folded(judged), folded([*judged, *pairs])
+    assert alone.weighed is not None
+    assert alone.weighed.by_people == 0.0
+    assert beside.weighed is not None
+    assert beside.weighed.by_people == pytest.approx(3 / 603)
+    assert choice(alone).pmf[0] > 0.95
+    doubt = [widest(beside, share) for share in (0.0, 3 / 603, 0.05, 0.5)]
+    assert doubt == sorted(doubt)
+    assert doubt[0] < 0.3 * doubt[3]
+    assert doubt[1] < 0.5 * doubt[3]
+
+
+def test_a_judge_outside_cannot_say_who_answers() -> None:
+    """People score at random, and the service's judge sees that. One outside scores what people complained
+    of and a part of what they did not score, more than the other: by its scores the unhappy would answer,
+    and without a key, where the operator lets anybody judge, it moves every mean."""
+    rng = np.random.default_rng(10)
+    people, own, outside = [], [], []
+    for i, o in enumerate(told(rng, 1_500)):
+        scored = i // 3 % 3 == 0  # of each model alike
+        if scored:
+            people.append(o)
+        said = structs.replace(o, instrument="j/1", people=o.value if scored else None)
+        if rng.random() < 0.2:
+            own.append(said)
+        if o.value < MEAN[o.model] if scored else rng.random() < 0.3:
+            outside.append(structs.replace(said, instrument="ext/1 (acme)"))
+    audited, both = folded([*people, *own]).weighed, folded([*people, *own, *outside]).weighed
+    assert audited is not None
+    assert audited.response is not None
+    assert both is not None
+    assert both.response is not None
+    assert both.response.gamma == audited.response.gamma
+    unaudited = folded([*people, *outside])
+    assert unaudited.weighed is not None
+    assert unaudited.weighed.response is None
+    inside = folded([*people, *(structs.replace(o, instrument="ext/1") for o in outside)])
+    assert (qualities(inside) - qualities(unaudited)).min() > 0.02
 
 
 def paired(
