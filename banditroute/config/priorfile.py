@@ -82,6 +82,8 @@ def _wrong(prior: Prior) -> Iterator[str]:
         for model, history in factor.models.items():
             if not _fits(prior, history):
                 yield f"the sums of {name} of {model} do not fit its {prior.size} coordinates"
+            elif not 0.0 <= history.common <= 1.0:
+                yield f"what {name} of {model} has in common with other models is no share"
             elif not _consistent(history, len(prior.classes)):
                 yield f"the sums of {name} of {model} are those of no outcomes"
 

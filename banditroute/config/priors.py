@@ -16,6 +16,10 @@ PRIOR_VERSION = 1
 class ModelHistory:
     """One model's outcomes of one factor. `outcomes` and `mean` are there to be read.
 
+    `common` is the share of their variance that the same requests' outcomes of other models have too: a hard
+    prompt is hard for all. Where models are compared it cancels, so the comparison is known better than from
+    as many outcomes of different requests (a blocked design: Fisher 1935). 0 where nothing cancels.
+
     The sums are over vectors x in the prior's layout (1, one-hot class, log tokens, features, embedding),
     with y centred and, for logarithmic factors, the logarithm: `xx` = Σxx′ `(d, d)`, `xy` = Σxy `(d,)`,
     and per class `cells` `(c, 3)`: Σy², Σ raw value, number with zeros included.
@@ -26,6 +30,7 @@ class ModelHistory:
     xx: tuple[tuple[float, ...], ...]
     xy: tuple[float, ...]
     cells: tuple[tuple[float, ...], ...]
+    common: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,16 @@ def past_of(
     layout: Layout,
     priors: Sequence[FactorPrior],
     active: Sequence[bool],
-) -> tuple[tuple[SufficientStats | None, ...], tuple[float, ...]]:
-    """Sums of history and their trust per factor, None and 0 where there is none.
+) -> tuple[tuple[SufficientStats | None, ...], tuple[float, ...], Floats]:
+    """Sums of history and their trust per factor, None and 0 where there is none, and what of the noise is a
+    model's own `(f, k)`.
 
     Deployments of one model add up their histories of quality. Raises ConfigError for a prior that
     knows none of the models, or whose vectors mean something else.
     """
+    own = np.ones((len(FACTORS), len(models)))
     if prior is None:
-        return (None,) * len(FACTORS), (0.0,) * len(FACTORS)
+        return (None,) * len(FACTORS), (0.0,) * len(FACTORS), own
     _check(prior, models, layout)
     columns, classes = _columns(prior, layout), [layout.class_index(name) for name in prior.classes]
     past: list[SufficientStats | None] = []
@@ -51,8 +53,9 @@ def past_of(
         rows = _rows(history, models, group if name == "quality" else None)
         sums = _placed(history, rows, columns, classes, layout, priors[f].center, len(models))
         past.append(sums if rows else None)
+        own[f] = _own(history, rows, len(models))
     trust = [0.0 if sums is None else prior.factors[FACTORS[f]].trust for f, sums in enumerate(past)]
-    return tuple(past), tuple(trust)
+    return tuple(past), tuple(trust), own
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Judged:
 def judged(
     live: Sequence[SufficientStats | None],
     past: Sequence[SufficientStats | None],
+    own: Floats,
     trust: Sequence[float],
     priors: Sequence[FactorPrior],
     scales: Sequence[float],
@@ -87,8 +91,8 @@ def judged(
     for f, (now, was) in enumerate(zip(live, past, strict=True)):
         if now is not None and was is not None:
             evidence[f] = weigh(
-                now.xx, now.xy, now.cells, scales[f], was.xx, was.xy, was.cells, trust[f], priors[f].hyper,
-                share[f], alike[f],
+                now.xx, now.xy, now.cells, scales[f], was.xx, was.xy, was.cells, own[f], trust[f],
+                priors[f].hyper, share[f], alike[f],
             )  # fmt: skip
     labels = believe(evidence, alike, known, right)
     return Judged(right, share, float(labels))
@@ -146,6 +150,16 @@ def _rows(history: FactorHistory, models: Sequence[Model], group: Ints | None) -
         row = a if group is None else int(group[a])
         found |= {(row, name) for name in names if name in history.models}
     return sorted(found)
+
+
+def _own(history: FactorHistory, rows: Sequence[tuple[int, str]], k: int) -> Floats:
+    """What of the noise is each model's own `(k,)`; of deployments that share a row, the average."""
+    counts, own = np.zeros(k), np.zeros(k)
+    for row, name in rows:
+        model = history.models[name]
+        counts[row] += model.outcomes
+        own[row] += model.outcomes * (1.0 - model.common)
+    return np.divide(own, counts, out=np.ones(k), where=counts > 0.0)
 
 
 def _placed(

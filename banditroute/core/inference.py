@@ -76,10 +76,10 @@ def betting_lower_bound(bets: Floats, log_growth: Floats, weights: Floats, n: in
     Betting: Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting"; for
     importance-weighted terms: Karampatziakis, Mineiro and Ramdas 2021, "Off-policy confidence sequences".
     """
-    goal, prior = -math.log(alpha), np.log(weights)
+    wealth, goal = betting_wealth(bets, log_growth, weights, n), -math.log(alpha)
 
     def grown(m: float) -> bool:
-        return float(np.logaddexp.reduce(prior + log_growth - n * np.log1p(bets * m))) > goal
+        return wealth(m) > goal
 
     edge = -(1.0 - 1e-12) / float(bets.max())
     if not grown(edge):
@@ -99,18 +99,51 @@ def betting_lower_bound_of_clusters(
     `(g,)` its rows. A cluster gains `λ/L·Σ (y − m)`, L the size of the largest; one row each gives
     `betting_lower_bound`.
     """
-    goal, prior = -math.log(alpha), np.log(weights)
-    part = sizes / sizes.max()
-    gained = bets[:, None] * sums / sizes.max()
-    room = bets[:, None] * (1.0 - part)
+    wealth, goal = betting_wealth_of_clusters(bets, sums, sizes, weights), -math.log(alpha)
 
     def grown(m: float) -> bool:
-        growth = np.log1p(gained + room * m).sum(axis=1) - len(sizes) * np.log1p(bets * m)
-        return float(np.logaddexp.reduce(prior + growth)) > goal
+        return wealth(m) > goal
 
     if not grown(0.0):
         return 0.0
     return 1.0 if grown(1.0) else _last_true(grown, 0.0, 1.0)
+
+
+Wealth = Callable[[float], float]
+"""Log of what betting against the claim that the mean is m, or less, has come to; it falls as m grows."""
+
+
+def betting_wealth(bets: Floats, log_growth: Floats, weights: Floats, n: int) -> Wealth:
+    """The wealth behind `betting_lower_bound`."""
+    prior = np.log(weights)
+
+    def wealth(m: float) -> float:
+        return float(np.logaddexp.reduce(prior + log_growth - n * np.log1p(bets * m)))
+
+    return wealth
+
+
+def betting_wealth_of_clusters(bets: Floats, sums: Floats, sizes: Floats, weights: Floats) -> Wealth:
+    """The wealth behind `betting_lower_bound_of_clusters`."""
+    prior = np.log(weights)
+    part = sizes / sizes.max()
+    gained = bets[:, None] * sums / sizes.max()
+    room = bets[:, None] * (1.0 - part)
+
+    def wealth(m: float) -> float:
+        growth = np.log1p(gained + room * m).sum(axis=1) - len(sizes) * np.log1p(bets * m)
+        return float(np.logaddexp.reduce(prior + growth))
+
+    return wealth
+
+
+def betting_centre(below: Wealth, above: Wealth, low: float, high: float) -> float:
+    """The mean, between `low` and `high`, against which bets from `below` and from `above` have won alike.
+
+    `above` bets on the terms mirrored, so that their mean is `low + high` less this one. Whatever the level,
+    the interval between the two bounds holds it, or is empty.
+    """
+    return _last_true(lambda m: below(m) > above(low + high - m), low, high)
 
 
 def _last_true(grown: Callable[[float], bool], low: float, high: float) -> float:

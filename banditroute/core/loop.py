@@ -20,8 +20,9 @@ from banditroute.core.kernels import _B2, _F1, _F2, _F3, _F4, _I1
 from banditroute.core.refit import refit
 from banditroute.core.weighing import believe, weigh
 
-THOMPSON, GREEDY, DRAW = 0, 1, 2
-"""How a model is chosen. `DRAW` has Thompson's law but for what is negligible, without a propensity."""
+THOMPSON, GREEDY, DRAW, BUDGET = 0, 1, 2, 3
+"""How a model is chosen. `DRAW` has Thompson's law but for what is negligible, without a propensity. `BUDGET`
+is the policy of that name."""
 
 _predict, _combine, _observe, _rank_one = kernels.predict, kernels.combine, kernels.observe, kernels.rank_one
 _transform, _shares, _decay = kernels.transform, kernels.shares, kernels.decay
@@ -33,6 +34,8 @@ _best, _finish, _uniform, _draw, _draw_best = (
     choosing.draw_best,
 )
 _QUALITY, _USD = 0, 2
+_DAY = 86_400.0
+_MOST = np.finfo(np.float64).max
 
 
 @compiled(f"int64({_F2}, {_F2}, {_B2}, uint64, int64, float64, float64, {_F2})")
@@ -57,6 +60,26 @@ def _choose(mean, sd, eligible, seed, rule, parameter, negligible, pmf):  # type
     return _draw(pmf[0], _uniform(seed))
 
 
+@compiled(f"int64({_F1}, {_F1}, boolean[::1], float64, float64, {_I1})")
+def _afford(quality, usd, eligible, floor, left, places):  # type: ignore[no-untyped-def]
+    """The cheapest of the models `(k,)` that `left` affords and whose quality reaches the `floor`, of none
+    the best that it affords, of none the cheapest of all; `places` `(k,)` is the order that breaks ties."""
+    rich, good, top = False, False, -np.inf
+    for a in range(usd.shape[0]):
+        if eligible[a] and (math.isnan(usd[a]) or min(usd[a], _MOST) <= left):
+            rich = True
+            good |= quality[a] >= floor
+            top = max(top, quality[a])
+    chosen, least = places[0], np.inf
+    for a in places:
+        affordable = eligible[a] and (math.isnan(usd[a]) or min(usd[a], _MOST) <= left)
+        wanted = affordable and (quality[a] >= floor if good else quality[a] == top)
+        price = _MOST if math.isnan(usd[a]) else min(usd[a], _MOST)
+        if (wanted if rich else eligible[a]) and price < least:
+            chosen, least = a, price
+    return chosen
+
+
 @compiled(f"void({_F1}, {_F1}, {_F1}, {_F1}, {_F4}, {_F3}, {_F4}, float64)")
 def _forget(active, half_lives, references, scale, xx, xy, cells, now):  # type: ignore[no-untyped-def]
     """Moves each T_ref to the latest multiple of its half-life, and says what the sums count for now."""
@@ -77,13 +100,15 @@ def _forget(active, half_lives, references, scale, xx, xy, cells, now):  # type:
     f"void({_I1}, {_F2}, {_I1}, {_F1}, uint64[::1], UniTuple({_F2}, 5), "
     f"{_F1}, {_B2}, {_I1}, {_F3}, int32[:,::1], boolean[::1], "
     f"{_F1}, {_F1}, {_F2}, {_F2}, {_I1}, {_F1}, int64, float64, float64, float64, {_F1}, "
-    f"{_F4}, {_F3}, {_F4}, {_F1}, {_F4}, {_F3}, {_F4}, {_F3}, {_F3}, {_F2}, {_F2}, {_F2}, {_F1}, {_I1})"
+    f"float64, {_I1}, {_F4}, {_F3}, {_F4}, {_F2}, {_F1}, "
+    f"{_F4}, {_F3}, {_F4}, {_F3}, {_F3}, {_F2}, {_F2}, {_F2}, {_F1}, {_I1})"
 )
 def play(  # type: ignore[no-untyped-def]
     order, x, cls, tokens, seeds, outcomes,
     at, eligible, epoch, prices, arrives, refits,
     active, half_lives, hyper, declared, group, weights, rule, parameter, negligible, lookahead, ahead,
-    past_xx, past_xy, past_cells, trust, xx, xy, cells, theta, cov, noise, kappa, smear, references, actions,
+    per_day, places, past_xx, past_xy, past_cells, own, trust,
+    xx, xy, cells, theta, cov, noise, kappa, smear, references, actions,
 ):  # fmt: skip
     """Plays the n requests of `order`; writes `actions` `(n,)` and leaves sums and fits as they ended.
 
@@ -94,10 +119,12 @@ def play(  # type: ignore[no-untyped-def]
     learned at `t + 1`. Where `refits` `(n + 1,)` holds, what has moved is refitted after learning and
     before choosing; elsewhere coefficients move by rank-one updates.
 
-    `parameter` is the floor of Thompson, the epsilon of greedy. `ahead` `(n,)` are the requests that are
-    believed to remain; a negative `lookahead` looks ahead for ever. `past_…` are sums of history that
-    nothing forgets, blended in where `trust` `(5,)` is not 0 (`blend`). They are judged together
-    (`weighing`): when one of these factors has moved, all of them are refitted.
+    `parameter` is the floor of Thompson, the epsilon of greedy, the least quality of a budget. That may spend
+    `per_day` USD on a UTC day, by the bills, and breaks ties by the order `places` `(k,)`. `ahead` `(n,)` are
+    the requests that are believed to remain; a negative `lookahead` looks ahead for ever. `past_…` are sums
+    of history that nothing forgets, of whose noise `own` `(5, k)` matters, blended in where `trust` `(5,)` is
+    not 0 (`blend`). They are judged together (`weighing`): when one of these factors has moved, all of them
+    are refitted.
     """
     n = order.shape[0]
     k = group.shape[0]
@@ -113,6 +140,7 @@ def play(  # type: ignore[no-untyped-def]
     share, part, evidence = np.empty((5, k, kappa.shape[1])), np.empty(5), np.empty((5, 2))
     alike = np.empty((5, k, k + 1))
     scale = np.ones(5)
+    spent = 0.0
     late = arrives.shape[0] > 0
     waiting = n + 1 if late else 0  # the requests that each position hears of: a list in order of decision
     first, last = np.full(waiting, -1, np.int32), np.empty(waiting, np.int32)
@@ -120,6 +148,10 @@ def play(  # type: ignore[no-untyped-def]
     for t in range(n + 1):
         if t > 0:
             _forget(active, half_lives, references, scale, xx, xy, cells, at[min(t, n - 1)])
+            if t < n and at[t] // _DAY != at[t - 1] // _DAY:
+                spent = 0.0
+            elif active[_USD] > 0.0 and not math.isnan(outcomes[_USD][order[t - 1], actions[t - 1]]):
+                spent += outcomes[_USD][order[t - 1], actions[t - 1]]
             heard = False
             for f in range(5):
                 if active[f] == 0.0:
@@ -153,7 +185,7 @@ def play(  # type: ignore[no-untyped-def]
                         if known[f] > 0.0:
                             evidence[f] = weigh(
                                 xx[f], xy[f], cells[f], scale[f], past_xx[f], past_xy[f], past_cells[f],
-                                trust[f], hyper[f], share[f], alike[f],
+                                own[f], trust[f], hyper[f], share[f], alike[f],
                             )  # fmt: skip
                     believe(evidence, alike, known, part)
                 for f in range(5):
@@ -188,7 +220,15 @@ def play(  # type: ignore[no-untyped-def]
             weight, looks, expected, mean, sd,
         )  # fmt: skip
         up = min(t, eligible.shape[0] - 1)
-        actions[t] = _choose(mean, sd, eligible[up : up + 1], seeds[row], rule, parameter, negligible, pmf)
+        if rule == BUDGET:
+            left = max(per_day - spent, 0.0)
+            actions[t] = _afford(
+                expected[_QUALITY, 0], expected[_USD, 0], eligible[up], parameter, left, places
+            )
+        else:
+            actions[t] = _choose(
+                mean, sd, eligible[up : up + 1], seeds[row], rule, parameter, negligible, pmf
+            )  # fmt: skip
         if late:
             due = arrives[t, min(actions[t], arrives.shape[1] - 1)]
             if t < due <= n:

@@ -43,7 +43,8 @@ class Frame:
     `prices` `(k, 2)` are USD per input and output token, NaN where unknown. `active` says which
     factors are learned; `half_lives` are in seconds (in requests, where a replay has no times). `past`
     are sums of history, one entry per factor or None, which count in every fit and are not forgotten, a
-    model's for at most `trust` outcomes until live ones confirm them. `leaning` `(k, c)` is by how much the
+    model's for at most `trust` outcomes until live ones confirm them, and `own` `(f, k)` what of their noise
+    matters where models are compared. `leaning` `(k, c)` is by how much the
     quality expected of a model in a class differs from `declared`, and `pedigree` what models without a
     declared prior are compared by; None where nobody asked. `barred` are models that may not be chosen yet,
     with a reason and a sentence.
@@ -58,6 +59,7 @@ class Frame:
     prices: Floats
     declared: Floats
     past: tuple[SufficientStats | None, ...] = (None,) * len(FACTORS)
+    own: Floats = field(default_factory=lambda: np.ones((len(FACTORS), 1)))
     trust: tuple[float, ...] = (TRUST,) * len(FACTORS)
     settings: Settings = Settings()
     leaning: Floats | None = None
@@ -159,7 +161,7 @@ def frame_of(settings: Settings, factors: tuple[str, ...] | None = None) -> Fram
     declared = np.array([math.nan if m.prior_quality is None else m.prior_quality for m in models])
     layout, priors = layout_of(settings), factor_priors(settings)
     pedigree = pedigree_of(models) if settings.policy.pool_priors and np.isnan(declared).any() else None
-    past, trust = past_of(settings.prior, models, group, layout, priors, active)
+    past, trust, own = past_of(settings.prior, models, group, layout, priors, active)
     return Frame(
         models,
         layout,
@@ -170,6 +172,7 @@ def frame_of(settings: Settings, factors: tuple[str, ...] | None = None) -> Fram
         prices,
         declared,
         past,
+        own,
         trust,
         settings,
         _leaning(models, layout.classes),
@@ -224,7 +227,10 @@ def refitted(
     testimony = watched(testimony, frame.settings, frame.priors, at)
     believed, counted = None, stats
     if not testimony.silent:
-        believed = weighed(testimony, stats, scales, frame.half_lives, frame.priors, frame.settings.trust)
+        believed = weighed(
+            testimony, stats, scales, frame.half_lives, frame.priors, frame.settings.trust,
+            frame.settings.judge.model,
+        )  # fmt: skip
         counted, scales = believed.stats, list(believed.scales)
     fitted_to = None if since is None else since.stats if since.weighed is None else since.weighed.stats
     kept = [
@@ -237,7 +243,7 @@ def refitted(
     ]
     warm = [sums is not None and past is not None for sums, past in zip(counted, frame.past, strict=True)]
     moved = any(own and not keep for own, keep in zip(warm, kept, strict=True))
-    belief = judged(counted, frame.past, frame.trust, frame.priors, scales) if moved else None
+    belief = judged(counted, frame.past, frame.own, frame.trust, frame.priors, scales) if moved else None
     posterior: list[Posterior | None] = []
     known: tuple[Any, ...]
     for f, sums in enumerate(counted):

@@ -48,7 +48,7 @@ def counted_history(state: State) -> dict[str, dict[str, float]]:
         scales = [scale_at(state.at, state.references[f], life) for f, life in enumerate(frame.half_lives)]
     else:
         sums, scales = state.weighed.stats, list(state.weighed.scales)
-    belief = judged(sums, frame.past, frame.trust, frame.priors, scales)
+    belief = judged(sums, frame.past, frame.own, frame.trust, frame.priors, scales)
     classes = slice(1, 1 + len(frame.layout.classes))
     for f, past in enumerate(frame.past):
         if belief is not None and past is not None:

@@ -128,17 +128,20 @@ def _mislabelled(alike):  # type: ignore[no-untyped-def]
 
 
 @compiled(
-    f"UniTuple(float64, 2)({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, float64, {_F1}, {_F2}, {_F2})"
+    f"UniTuple(float64, 2)({_F3}, {_F2}, {_F3}, float64, {_F3}, {_F2}, {_F3}, {_F1}, float64, {_F1}, {_F2}, "
+    f"{_F2})"
 )
 def weigh(  # type: ignore[no-untyped-def]
-    xx, xy, cells, scale, past_xx, past_xy, past_cells, trust, hyper, share, alike
+    xx, xy, cells, scale, past_xx, past_xy, past_cells, own, trust, hyper, share, alike
 ):  # fmt: skip
     """What the live sums of one factor say of its history: the log densities of the live levels, but for a
     common constant, if history is right, and if all levels have moved.
 
     Into `alike` `(k, k + 1)`: the log density of a model's level if it is that of each model's history (NaN
     where that has none), last, if it is one that no model had; 0 for a model of which nothing is known. Into
-    `share` `(k, c)`: what of each cell counts where history is right. `hyper` is as in `refit`.
+    `share` `(k, c)`: what of each cell counts where history is right. Its m outcomes count for `m / own`, as
+    only that part `own` `(k,)` of their noise matters where models are compared, and for no more than
+    `trust`. `hyper` is as in `refit`.
 
     Right: a model's live level is that of its own history, off by no more than `trust` outcomes would be;
     or that model alone is far off, and loses its share. Near-equal models, which confirm each other's
@@ -180,7 +183,8 @@ def weigh(  # type: ignore[no-untyped-def]
                 kept = agreed / density
                 apart[a], variance[a] = moved / weights, 1.0 / weights
         for g in range(c):
-            share[a, g] = kept / (1.0 + past_xx[a, 1 + g, 1 + g] / trust)
+            m = past_xx[a, 1 + g, 1 + g]
+            share[a, g] = kept / (own[a] + m / trust) if m >= _EMPTY else kept
         if math.isnan(alike[a, a]):
             alike[a, :] = 0.0
         right += alike[a, a]

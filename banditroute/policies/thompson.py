@@ -22,7 +22,7 @@ class Thompson:
     floor: float = 0.0
     name: str = "thompson"
     learns: bool = True
-    lookahead: float | None = 0.05
+    lookahead: float | None = 0.03
 
     def choose(self, slate: Slate) -> Choice:
         # Deferred: the compiled kernels take a moment to load, and most policies never need them.

@@ -17,7 +17,7 @@ from banditroute.config.priorfile import sealed
 from banditroute.config.priors import PRIOR_VERSION, FactorHistory, ModelHistory, Prior
 from banditroute.config.settings import Settings
 from banditroute.core import kernels
-from banditroute.core.base import Ints
+from banditroute.core.base import Floats, Ints
 from banditroute.core.features import VERSION
 from banditroute.core.posterior import FactorPrior, SufficientStats, empty_stats, fit
 from banditroute.core.state import factor_priors
@@ -63,7 +63,9 @@ def fit_prior(
     else:
         name = Path(log).name
         wanted = parse_pairs(where, "--where") if isinstance(where, str) else where
-        log = read_log(log, columns=columns, where=wanted, features=features, skip_bad=skip_bad)
+        log = read_log(
+            log, columns=columns, where=wanted, features=features, skip_bad=skip_bad, complete=False
+        )
     known = outcomes_of(log, base)
     if "quality" not in known.factors and known.scores is None:
         raise LogError(
@@ -126,7 +128,7 @@ def _history(
         logarithmic=prior.logarithmic,
         trust=best,
         scores={f"{cap:g}": score / max(cells, 1) for cap, score in scores.items()},
-        models=_models(known, known.sums(name, prior), known.scored(name)),
+        models=_models(known, known.sums(name, prior), known.scored(name), known.common(name, prior)),
     )
 
 
@@ -153,8 +155,9 @@ def _score(past: SufficientStats, now: SufficientStats, prior: FactorPrior, cap:
     return float(total), cells
 
 
-def _models(known: Outcomes, sums: SufficientStats, scored: Ints) -> dict[str, ModelHistory]:
-    """The sums by name, with how many answers were `scored` `(k,)`; models without any are left out."""
+def _models(known: Outcomes, sums: SufficientStats, scored: Ints, common: Floats) -> dict[str, ModelHistory]:
+    """The sums by name, with how many answers were `scored` and what of their noise is `common`, both `(k,)`;
+    models without any are left out."""
     found = {}
     for a, model in enumerate(known.models):
         count = float(sums.cells[a, :, 2].sum())
@@ -165,5 +168,6 @@ def _models(known: Outcomes, sums: SufficientStats, scored: Ints) -> dict[str, M
                 xx=tuple(map(tuple, sums.xx[a].tolist())),
                 xy=tuple(sums.xy[a].tolist()),
                 cells=tuple(map(tuple, sums.cells[a].tolist())),
+                common=float(common[a]),
             )
     return found

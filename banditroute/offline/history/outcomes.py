@@ -21,6 +21,7 @@ from banditroute.core.feedback.calibration import Doubt
 from banditroute.core.feedback.instruments import Instrument
 from banditroute.core.feedback.measurement import doubt_of, with_judges
 from banditroute.core.posterior import FactorPrior, SufficientStats, empty_stats
+from banditroute.offline.history.dependence import common_noise
 from banditroute.offline.history.judges import Scores
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.offline.logs.reading import Log
@@ -66,6 +67,17 @@ class Outcomes:
             return {}
         shape = len(self.models), len(self.layout.classes), self.layout.size
         return self.scores.instruments(self.x, self.cls, shape, prior.center, keep)
+
+    def common(self, name: str, prior: FactorPrior) -> Floats:
+        """The share of each model's noise `(k,)` that other models' outcomes of the same requests have too
+        (`dependence`). What judges measured counts as having none."""
+        if name not in self.factors or (name == "quality" and self.scores is not None):
+            return np.zeros(len(self.models))
+        rows, models, values = self.factors[name]
+        if prior.logarithmic:  # zeros have no logarithm, and the refit leaves them out of the noise too
+            told = values > 0.0
+            rows, models, values = rows[told], models[told], np.log(values[told])
+        return common_noise(rows, models, self.cls[rows], values, len(self.models))
 
     def scored(self, name: str) -> Ints:
         """Scored answers of every model `(k,)`, by whomever."""

@@ -17,7 +17,9 @@ from banditroute.core.state import State, class_shares, initial_state
 from banditroute.offline.logs.reading import Log
 from banditroute.offline.replay.feedback import Feedback
 from banditroute.offline.replay.traffic import Traffic, log_factors, log_traffic
+from banditroute.policies.budget import Budget
 from banditroute.policies.greedy import Greedy
+from banditroute.policies.order import by_price
 from banditroute.policies.thompson import Thompson
 from banditroute.types import FACTORS, Weights
 
@@ -102,6 +104,7 @@ def play(
         np.array([weights.quality, weights.usd, weights.second, weights.ttft_second], np.float64),
         rule, parameter, NEGLIGIBLE, -1.0 if policy.lookahead is None else policy.lookahead,
         np.arange(n, 0, -1, dtype=np.float64) if ahead is None else ahead,
+        _per_day(policy), by_price(state.models),
         *_past(state), *workspace, references, actions,
     )  # fmt: skip
     return actions, _state_of(state, workspace, references, traffic)
@@ -135,7 +138,15 @@ def _rule(policy: Policy, draw: bool) -> tuple[int, float]:
         return loop.DRAW if draw else loop.THOMPSON, policy.floor
     if isinstance(policy, Greedy):
         return loop.GREEDY, policy.epsilon
+    if isinstance(policy, Budget):
+        return loop.BUDGET, policy.quality
     raise TypeError(f"the compiled loop does not know the policy {policy.name}")
+
+
+def _per_day(policy: Policy) -> float:
+    """USD that may be spent on a day."""
+    limit = policy.usd_per_day if isinstance(policy, Budget) else None
+    return math.inf if limit is None else limit
 
 
 def _outcomes(traffic: Traffic, active: bool, name: str) -> Floats:
@@ -159,15 +170,17 @@ def _workspace(state: State) -> tuple[Floats, ...]:
     )  # fmt: skip
 
 
-def _past(state: State) -> tuple[Floats, Floats, Floats, Floats]:
-    """The sums of history, stacked `(5, …)`, and their trust; without any, tables without content and 0."""
+def _past(state: State) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """The sums of history, stacked `(5, …)`, what of their noise is a model's own, and their trust; without
+    any, tables without content and 0."""
     past = state.frame.past
     k, c, d = len(state.frame.models), len(state.frame.layout.classes), state.frame.layout.size
     if all(sums is None for sums in past):
-        return np.empty((0, k, d, d)), np.empty((0, k, d)), np.empty((0, k, c, 3)), np.zeros(len(FACTORS))
+        empty = np.empty((0, k, d, d)), np.empty((0, k, d)), np.empty((0, k, c, 3))
+        return *empty, np.ones((len(FACTORS), k)), np.zeros(len(FACTORS))
     blank = empty_stats(k, c, d)
     trust = [0.0 if past[f] is None else value for f, value in enumerate(state.frame.trust)]
-    return *_stacked([blank if sums is None else sums for sums in past]), np.array(trust)
+    return *_stacked([blank if sums is None else sums for sums in past]), state.frame.own, np.array(trust)
 
 
 def _stacked(stats: list[SufficientStats]) -> tuple[Floats, Floats, Floats]:
