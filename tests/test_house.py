@@ -43,6 +43,7 @@ def test_the_public_face() -> None:
         "Router",
         "__version__",
         "evaluate",
+        "fit",
         "simulate",
     ]
     for name in banditroute.__all__:

@@ -106,13 +106,13 @@ def _effect(rule: Rule) -> dict[str, object]:
 
 def show(loaded: Loaded) -> None:
     """Prints models, classes, rules, and what each section says."""
-    from rich.console import Console
+    from banditroute.offline.verbatim import verbatim_console
 
     settings = loaded.settings
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    console = verbatim_console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     policy = settings.policy
-    console.print(f"{settings.path} is right.", markup=False, soft_wrap=True)
-    console.print(f"Policy {policy.name}, mode {policy.mode}, baseline {policy.baseline}.", markup=False)
+    console.print(f"{settings.path} is right.", soft_wrap=True)
+    console.print(f"Policy {policy.name}, mode {policy.mode}, baseline {policy.baseline}.")
     console.print(_model_table(loaded))
     console.print(_class_table(settings.classes))
     if settings.rules:
@@ -126,9 +126,10 @@ _PLAIN_WIDTH = 110
 
 def _table(title: str, *columns: str) -> Table:
     from rich import box
-    from rich.table import Table
 
-    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    from banditroute.offline.verbatim import VerbatimTable
+
+    table = VerbatimTable(title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=column in _WHOLE)
     return table
@@ -184,12 +185,10 @@ def _rule_table(rules: Sequence[Rule]) -> Table:
 
 
 def _section_table(told: Sequence[Section]) -> Table:
-    from rich.markup import escape
-
     table = _table("Sections", "section", "what it says")
     for section in told:
         if section.given:
-            table.add_row(section.name, escape(" ".join(section.sentences)))
+            table.add_row(section.name, " ".join(section.sentences))
     left = ", ".join(section.name for section in told if not section.given)
     table.caption = f"Nothing is set in {left}." if left else None
     table.caption_justify = "left"

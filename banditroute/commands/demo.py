@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from banditroute.commands.results import check_writable
+
 
 @click.command(epilog="Example: banditroute demo --requests 2000 --exit --json demo.json")
 @click.option(
@@ -60,6 +62,7 @@ def demo(
         check_outputs(json_path, plot_path)
     except CannotWrite as error:
         raise click.UsageError(str(error)) from None
+    check_writable(json_path, plot_path)
 
     from banditroute.demo.run import run
 

@@ -112,9 +112,9 @@ def _opened(config: Path | None) -> Iterator[tuple[Settings, Controls]]:
 
 
 def _table(found: list[Standing]) -> Table:
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    table = Table("name", "state", "units", "let in", "classes", "variants")
+    table = VerbatimTable("name", "state", "units", "let in", "classes", "variants")
     for one in found:
         own = one.experiment
         table.add_row(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from banditroute.commands.progress import reading
+from banditroute.commands.results import check_writable
 
 EPILOG = """Example:
 
@@ -45,6 +46,7 @@ def export(config: Path | None, out: Path, prompts: bool, as_json: bool) -> None
     from banditroute.offline.logs.files import counted
     from banditroute.routing.engine import opened_store
 
+    check_writable(out)
     settings = load_settings(config)
     if settings.store.url == "memory://":
         raise ConfigError(

@@ -148,9 +148,9 @@ def _to_dict(key: Key) -> dict[str, object]:
 
 
 def _table(known: list[Key]) -> Table:
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    table = Table("id", "name", "scopes", "sources", "requests/min", "made (UTC)", "revoked (UTC)")
+    table = VerbatimTable("id", "name", "scopes", "sources", "requests/min", "made (UTC)", "revoked (UTC)")
     for key in known:
         rate = key.requests_per_minute
         table.add_row(

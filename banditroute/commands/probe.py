@@ -130,10 +130,12 @@ def _to_dict(report: Report, settings: Settings) -> dict[str, object]:
 
 
 def _table(tasks: GoldenSet, rows: Sequence[dict[str, object]]) -> Table:
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
     areas = list(dict.fromkeys(task.area for task in tasks.tasks))
-    table = Table("model", *areas, "USD", "verdict", title=f"Golden set {tasks.label}", title_justify="left")
+    table = VerbatimTable(
+        "model", *areas, "USD", "verdict", title=f"Golden set {tasks.label}", title_justify="left"
+    )
     for row in rows:
         found = row["areas"]
         assert isinstance(found, dict)

@@ -19,11 +19,12 @@ def reading() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield quarters()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    from banditroute.offline.verbatim import described, verbatim_console
+
+    columns = (described(), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=verbatim_console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
         yield lambda done, what: bar.update(task, completed=done, description=what)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,17 +59,52 @@ def check_plot(path: Path | None) -> None:
 
 
 def check_writable(*paths: Path | str | None) -> None:
-    """Refuses before the work what could not be written after it; `-` is standard output."""
-    for path in (Path(path) for path in paths if path not in (None, "-")):
+    """Refuses before the work what could not be written after it, what would be written over a file that the
+    verb reads, and one file for two things; `-` is standard output."""
+    from banditroute.commands.inputs import files_read
+
+    outputs = [Path(path) for path in paths if path not in (None, "-")]
+    for path in outputs:
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise click.UsageError(f"{path} cannot be written: it must be a file in a folder that exists.")
+    _check_once(outputs)
+    there = [path for path in outputs if path.is_file()]
+    read = list(files_read()) if there else []
+    for path in there:
+        if any(_overwrites(path, one) for one in read) or _is_database(path):
+            raise click.UsageError(f"{path} is read, and would be written over; name another file.")
 
 
-def deliver(result: Result, json_path: str | None, plot_path: Path | None) -> None:
-    """The table on standard output, unless the JSON goes there; files where they were asked for."""
+def _check_once(outputs: Sequence[Path]) -> None:
+    """Refuses two outputs that are one file."""
+    places = [path.resolve() for path in outputs if path.is_file() or not path.exists()]
+    if len(set(places)) < len(places):
+        twice = next(place for place in places if places.count(place) > 1)
+        raise click.UsageError(f"{twice} was named for two things to write; name a file for each.")
+
+
+def _is_database(path: Path) -> bool:
+    """Whether it is one, such as an event log, whatever configuration it belongs to."""
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
+def _overwrites(path: Path, read: Path) -> bool:
+    """Whether a file that is written is one that is read, or lies in a folder that is."""
+    if read.is_dir():
+        return path.resolve().is_relative_to(read.resolve())
+    return read.exists() and path.samefile(read)
+
+
+def deliver(
+    result: Result, json_path: str | None, plot_path: Path | None, more: Mapping[str, Any] | None = None
+) -> None:
+    """The table on standard output, unless the JSON goes there; files where they were asked for. `more` is
+    what else the JSON holds."""
     if plot_path is not None:
         result.plot(plot_path)
-    text = json.dumps(result.to_dict(), indent=2, allow_nan=False)
+        click.echo(f"Drew {plot_path}.", err=True)
+    text = json.dumps({**result.to_dict(), **(more or {})}, indent=2, allow_nan=False)
     if json_path == "-":
         click.echo(text)
         return
@@ -89,9 +124,9 @@ def write(path: Path, text: str) -> None:
 def show(*shown: RenderableType, stderr: bool = False) -> None:
     """Prints for people. A table that is wider than the terminal keeps its width, and the terminal breaks
     its lines: a figure or a name that is cut off is worse."""
-    from rich.console import Console
+    from banditroute.offline.verbatim import verbatim_console
 
-    console = Console(stderr=stderr)
+    console = verbatim_console(stderr=stderr)
     console.width = max(console.width, *(_width(one) for one in shown))
     for one in shown:
         console.print(one)
@@ -99,12 +134,14 @@ def show(*shown: RenderableType, stderr: bool = False) -> None:
 
 def _width(one: object) -> int:
     """What the tables in it need."""
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.table import Table
+
+    from banditroute.offline.verbatim import verbatim_console
 
     if isinstance(one, Group):
         return max((_width(part) for part in one.renderables), default=0)
-    wide = Console(width=1_000)
+    wide = verbatim_console(width=1_000)
     return wide.measure(one).maximum if isinstance(one, Table) else 0
 
 
@@ -118,11 +155,12 @@ def progress_shown(unit: str) -> AbstractContextManager[tuple[Progress, Reading]
 
 @contextmanager
 def _bar() -> Iterator[tuple[Progress, Reading]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    from banditroute.offline.verbatim import described, verbatim_console
+
+    columns = (described(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=verbatim_console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading the log", total=None)
         yield (
             lambda done, total, what: bar.update(task, completed=done, total=total, description=what),

@@ -138,6 +138,9 @@ def _of_log(
                 "--policy replays on a log with every model's answers; this one has one answer per request."
             )
         return savings_of_decisions(read, settings, asked)
+    from banditroute.offline.simulation.parts import without_gaps
     from banditroute.reports.answers import savings_of_answers
 
+    if skip_bad:
+        read = without_gaps(read, ["usd"])
     return savings_of_answers(read, settings, policy=policy or "thompson", asked=asked)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 from scipy.special import ndtr
 
 from banditroute.client import Client
@@ -16,6 +15,7 @@ from banditroute.config.rubrics import instrument_name
 from banditroute.config.settings import Settings
 from banditroute.core.base import Floats
 from banditroute.judge.simulated import JudgeProfile, SimulatedJudge
+from banditroute.offline.verbatim import VerbatimTable
 from banditroute.store import open_store
 from banditroute.store.jobs import JobStore
 from banditroute.upstream.answers import SimulatedChat
@@ -72,9 +72,9 @@ class Judged:
         """The JSON of `demo --json`."""
         return asdict(self)
 
-    def table(self) -> Table:
+    def table(self) -> VerbatimTable:
         """What calibration found, beside the truth."""
-        table = Table(title="What the judge gives too much", title_justify="left", title_style="bold")
+        table = VerbatimTable(title="What the judge gives too much", title_justify="left", title_style="bold")
         table.add_column("model", no_wrap=True)
         for name in ("scored by both", "calibrated", "95%", "true"):
             table.add_column(name, justify="right", no_wrap=True)

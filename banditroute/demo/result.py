@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from banditroute.demo.judged import Judged
 from banditroute.demo.play import Played
 from banditroute.demo.scores import Choices, Score, Scoreboard, best_static, verdict
+from banditroute.offline.verbatim import VerbatimTable
 from banditroute.types import Weights
 
 
@@ -77,19 +77,18 @@ def print_result(console: Console, result: DemoResult) -> None:
     console.print(share_table(result.scores))
     console.print(result.judged.table())
     for sentence in result.judged.sentences():
-        console.print(sentence, highlight=False, soft_wrap=True)
-    console.print(f"\n{result.verdict}\n", style="bold", highlight=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
+    console.print(f"\n{result.verdict}\n", style="bold", soft_wrap=True)
     console.print(
         f"{result.requests / result.elapsed:,.0f} requests per second, each routed and reported on durably; "
         f"a route took {result.route_ms['p50']:.1f} ms at the median.",
-        highlight=False,
         soft_wrap=True,
     )
 
 
-def score_table(scores: Sequence[Score], title: str) -> Table:
+def score_table(scores: Sequence[Score], title: str) -> VerbatimTable:
     """One row per policy, best reward first; the learned one stands out, hindsight is marked."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = VerbatimTable(title=title, title_justify="left", title_style="bold")
     table.add_column("policy", no_wrap=True)
     for name in ("reward", "quality", "USD", "USD/1,000", "p50 s", "saved"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -107,9 +106,9 @@ def score_table(scores: Sequence[Score], title: str) -> Table:
     return table
 
 
-def share_table(scores: Sequence[Score]) -> Table:
+def share_table(scores: Sequence[Score]) -> VerbatimTable:
     """Which share of the requests each model got, for the policies that use several."""
-    table = Table(title="Share of requests per model", title_justify="left", title_style="bold")
+    table = VerbatimTable(title="Share of requests per model", title_justify="left", title_style="bold")
     table.add_column("policy", no_wrap=True)
     for model in scores[0].share:
         table.add_column(model.replace("-", "-\n", 1), justify="right")

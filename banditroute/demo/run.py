@@ -24,6 +24,7 @@ from banditroute.demo.rules import static_choices
 from banditroute.demo.scores import Choices, Scoreboard, best_static
 from banditroute.demo.screen import PLAIN_WIDTH, Tally, screen
 from banditroute.demo.server import HOST, ended, free_port, serving
+from banditroute.offline.verbatim import verbatim_console
 from banditroute.upstream.simulated import SimulatedWorld
 
 
@@ -36,7 +37,7 @@ def run(
     """
     to_stdout = json_path == "-"
     stream = sys.stderr if to_stdout else sys.stdout
-    console = Console(file=stream, width=None if stream.isatty() else PLAIN_WIDTH)
+    console = verbatim_console(stream, width=None if stream.isatty() else PLAIN_WIDTH)
     with _ending_on_signals(), tempfile.TemporaryDirectory(prefix="banditroute-demo-") as folder:
         config = Path(folder) / "banditroute.toml"
         write_starter(config)
@@ -45,8 +46,8 @@ def run(
         wanted, port = port, free_port(port)
         url = f"http://{HOST}:{port}"
         if port != wanted:
-            console.print(f"Port {wanted} is taken; using {port}.", highlight=False)
-        console.print(f"Starting the service on {url} …", highlight=False)
+            console.print(f"Port {wanted} is taken; using {port}.")
+        console.print(f"Starting the service on {url} …")
         with serving(config, port) as process:
             result = _play_and_compare(console, config, url, SimulatedWorld(seed), requests, plot_path)
             print_result(console, result)
@@ -78,7 +79,7 @@ def _play_and_compare(
     learned = Choices(settings.policy.name, played.model, learns=True)
     classes = world.requests(requests).request_class
     choices = [learned, *rules, board.best_single(), board.per_class_best(classes)]
-    console.print("Waiting for the judge …", highlight=False)
+    console.print("Waiting for the judge …")
     known = judged.judged(url, settings, board.models, outcomes)
     result = compare(board, choices, played, known, world.seed)
     if plot_path is not None:
@@ -95,9 +96,7 @@ def _serve_on(console: Console, process: subprocess.Popen[bytes], config: Path, 
             f"""  curl -s {url}/v1/route -H 'content-type: application/json' """
             """-d '{"prompt": "Translate this letter into German."}'\n\n"""
             "Ctrl-C ends it.",
-            highlight=False,
             soft_wrap=True,
-            markup=False,
         )
         process.wait()
     except KeyboardInterrupt:

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from banditroute.core.base import Floats, Ints
+from banditroute.offline.verbatim import VerbatimTable, described
 
 PLAIN_WIDTH = 100
 
@@ -71,7 +71,6 @@ class PlainScreen:
             f"{tally.done:>6,} of {tally.requests:,}  reward {tally.reward:.3f}, best static rule so far "
             f"{reward:.3f} ({rule})  {share}",
             soft_wrap=True,
-            highlight=False,
         )
 
 
@@ -95,7 +94,7 @@ def screen(console: Console, requests: int) -> Iterator[Screen]:
     if not console.is_terminal:
         yield PlainScreen(console)
         return
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(described(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Live(bar, console=console, refresh_per_second=8, transient=True) as live:
         yield LiveScreen(live, bar, requests)
 
@@ -107,7 +106,7 @@ def _shares(tally: Tally) -> list[tuple[str, str]]:
 
 def _running(tally: Tally) -> RenderableType:
     rule, reward = tally.best_rule
-    table = Table(show_header=False, box=None)
+    table = VerbatimTable(show_header=False, box=None)
     table.add_row("reward so far", f"{tally.reward:.3f}", style="bold green")
     table.add_row(f"best static rule so far ({rule})", f"{reward:.3f}")
     for model, part in _shares(tally):

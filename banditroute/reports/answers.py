@@ -15,6 +15,7 @@ from banditroute.errors import ConfigError, LogError
 from banditroute.offline.logs.reading import Log
 from banditroute.offline.replay.catalogue import contexts, log_settings
 from banditroute.offline.replay.run import reads_text, replay
+from banditroute.offline.simulation.hearsay import judges_word
 from banditroute.policies import get_policy
 from banditroute.reports.books import Exact
 from banditroute.reports.cells import Cells, Floats, cells_of, days_of, fields_of, groups_of
@@ -57,7 +58,7 @@ def savings_of_answers(
         bases={policy: "simulated", **{rule: "exact" for rule in served if rule != policy}},
         unseen={},
         refused=refused,
-        assumptions=[*_assumptions(policy, seeds), *log.notes],
+        assumptions=[*_assumptions(policy, seeds), *log.notes, *judges_word(log, settings)[1]],
         requests_per_month=asked.requests_per_month,
         simulated=policy,
         span=None if log.at is None else (float(log.at.min()), float(log.at.max())),

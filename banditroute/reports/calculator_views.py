@@ -88,10 +88,9 @@ def _kind(plan: Plan) -> str:
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[list[str]]) -> RenderableType:
-    from rich.markup import escape
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    made = Table(
+    made = VerbatimTable(
         title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )
     shown = [i for i in range(len(columns)) if any(row[i] for row in rows)]
@@ -99,5 +98,5 @@ def _table(title: str, columns: tuple[str, ...], rows: list[list[str]]) -> Rende
         figures = columns[i] not in ("plan", "class", "now", "per class", "floor held")
         made.add_column(columns[i], justify="right" if figures else "left")
     for row in rows:
-        made.add_row(*(escape(row[i]) for i in shown), style="bold" if row[0] == "now" else "")
+        made.add_row(*(row[i] for i in shown), style="bold" if row[0] == "now" else "")
     return made

@@ -79,7 +79,7 @@ def _checked(bill: Bill, usd: Evaluated | str, quality: Evaluated | str) -> Bill
     gain = None
     if quality.difference is not None:
         apart = quality.difference
-        gain = _ordered(-apart.value, -apart.high, -apart.low)
+        gain = _ordered(-apart.shown, -apart.high, -apart.low)
     return structs.replace(bill, quality=mean, quality_gain=gain or bill.quality_gain)
 
 
@@ -90,7 +90,7 @@ def _range(found: Evaluated | str, sign: float) -> tuple[Range | None, str | Non
     if found.refused is not None or found.leading is None:
         return None, found.refused or "there is no estimate"
     value = found.leading
-    return _ordered(*(sign * end for end in (value.value, value.low, value.high))), None
+    return _ordered(*(sign * end for end in (found.shown, value.low, value.high))), None
 
 
 def _ordered(mean: float, low: float, high: float) -> Range:

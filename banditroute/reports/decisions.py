@@ -15,6 +15,7 @@ import numpy as np
 from banditroute.config.settings import Settings
 from banditroute.errors import ConfigError, LogError
 from banditroute.offline.logs.decisionlog import DecisionLog
+from banditroute.offline.simulation.hearsay import judges_word
 from banditroute.reports.books import ACTUAL, Predicted, answer_usd, unanswered
 from banditroute.reports.cells import (
     METERED,
@@ -43,7 +44,7 @@ def savings_of_log(log: DecisionLog, settings: Settings, asked: Asked = ANYTHING
         settings,
         asked,
         span=span,
-        notes=log.notes,
+        notes=[*log.notes, *judges_word(log, settings)[1]],
     )
 
 

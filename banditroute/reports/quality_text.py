@@ -87,17 +87,16 @@ def _escaped(text: str) -> str:
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    table = Table(
+    table = VerbatimTable(
         title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )
     for head in heads:
         left = head in ("model", "class")
         table.add_column(head, justify="left" if left else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*row)
     return table
 
 

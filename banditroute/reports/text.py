@@ -121,7 +121,6 @@ def projection(report: SavingsReport) -> list[str]:
 def printed(report: SavingsReport) -> RenderableType:
     """The verdict, the rules, classes and models, and the notes."""
     from rich.console import Group
-    from rich.markup import escape
     from rich.text import Text
 
     rows = [cells(report.actual, own=True), *(cells(bill) for bill in report.rules)]
@@ -131,7 +130,7 @@ def printed(report: SavingsReport) -> RenderableType:
         rules.add_column(COLUMNS[i], justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
         style = "bold" if row is rows[0] else "italic" if row[0].rstrip("*") == report.baseline else ""
-        rules.add_row(*(escape(row[i]) for i in shown), style=style)
+        rules.add_row(*(row[i] for i in shown), style=style)
     against = next(bill for bill in report.rules if bill.rule == report.baseline)
     return Group(
         Text(report.verdict, style="bold"),
@@ -148,19 +147,17 @@ def printed(report: SavingsReport) -> RenderableType:
 
 def _split(title: str, actual: Sequence[Slice], against: Sequence[Slice], rule: str) -> Table:
     """Classes or models, each with what it cost, and what it would have under a rule."""
-    from rich.markup import escape
-
     table = _table(title)
     table.add_column(title.removeprefix("By "))
     names = ("requests", "USD", "quality", *((f"USD, {rule}", f"quality, {rule}") if rule else ()))
     for name in names:
-        table.add_column(escape(name), justify="right")
+        table.add_column(name, justify="right")
     other = {part.name: part for part in against}
     for part in actual:
         row = [f"{part.requests:,.0f}", *_figures(part)]
         if rule:
             row += _figures(other.get(part.name))
-        table.add_row(escape(part.name), *row)
+        table.add_row(part.name, *row)
     return table
 
 
@@ -174,8 +171,8 @@ def _figures(part: Slice | None) -> list[str]:
 
 
 def _table(title: str) -> Table:
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    return Table(
+    return VerbatimTable(
         title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )

@@ -108,22 +108,26 @@ def _state(broken_since: float | None) -> str:
 def printed(report: WeeklyReport) -> RenderableType:
     """The verdict, the tables, and the notes."""
     from rich.console import Group
-    from rich.markup import escape
-    from rich.table import Table as Grid
     from rich.text import Text
+
+    from banditroute.offline.verbatim import VerbatimTable
 
     parts: list[RenderableType] = [Text(title(report)), Text(report.verdict, style="bold"), Text("")]
     for name, heads, rows in tables(report):
-        grid = Grid(title=name, title_justify="left", title_style="bold", header_style="bold", box=None,
-                    pad_edge=False)  # fmt: skip
+        grid = VerbatimTable(
+            title=name,
+            title_justify="left",
+            title_style="bold",
+            header_style="bold",
+            box=None,
+            pad_edge=False,
+        )
         words = [any(len(row[i]) > LONG for row in rows) for i in range(len(heads))]
         for i, head in enumerate(heads):
             left = i == 0 or words[i]
-            grid.add_column(
-                escape(head), justify="left" if left else "right", max_width=WIDE if left else None
-            )
+            grid.add_column(head, justify="left" if left else "right", max_width=WIDE if left else None)
         for row in rows:
-            grid.add_row(*(escape(cell) for cell in row))
+            grid.add_row(*row)
         parts += [grid, Text("")]
     return Group(*parts, *(Text(note, style="dim") for note in report.notes))
 

@@ -57,15 +57,25 @@ def check_address(settings: Settings, store: Store, problems: Problems, *, insec
 
 
 def start_warnings(settings: Settings, store: Store) -> list[str]:
-    """What people should know at start, as the event log has it: of models that the golden set speaks
-    against, and of keys that are asked for and not there."""
+    """What people should know at start: of rules that lack what they go by, and as the event log has it, of
+    models that the golden set speaks against, and of keys that are asked for and not there."""
     from banditroute.routing.probing import probe_warnings
     from banditroute.store.keys import KeyStore
 
-    warnings = probe_warnings(settings, store.controls.after(0, "probe"))
+    warnings = [*_groundless(settings), *probe_warnings(settings, store.controls.after(0, "probe"))]
     if settings.auth.required and not KeyStore(store.engine).held():
         warnings.append("[auth] asks for API keys and none holds; see `banditroute keys --help`.")
     return warnings
+
+
+def _groundless(settings: Settings) -> Iterator[str]:
+    from banditroute.policies import get_policy
+    from banditroute.policies.grounds import groundless
+
+    policy = settings.policy
+    for key, name in (("name", policy.name), ("baseline", policy.baseline)):
+        if (lacks := groundless(get_policy(name, settings), settings.models)) is not None:
+            yield f"{key} in [policy], {name}: {lacks}; in doubt it takes the first in the file."
 
 
 def _policies(settings: Settings) -> Iterator[Part]:

@@ -66,7 +66,7 @@ def test_ab_of_the_event_log(place: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_ab_of_a_log(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = ["report", "ab", str(EXAMPLE), "--control", "premium", "--max-usd", "0.05"]
     code, out, err = run([*args, "--json", "-", "--plot", "ab.png"], capsys)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "Drew ab.png.\n")
     told = json.loads(out)
     assert (told["decision"], told["control"], told["requests"]) == ("better", "premium", 10_000)
     assert told["effects"][1]["cap"]["high"] == 0.05

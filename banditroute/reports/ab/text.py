@@ -137,15 +137,15 @@ def _p(value: float | None) -> str:
 def printed(report: ABReport) -> RenderableType:
     """The verdict, the tables, and the notes."""
     from rich.console import Group
-    from rich.markup import escape
-    from rich.table import Table as Grid
     from rich.text import Text
+
+    from banditroute.offline.verbatim import VerbatimTable
 
     parts: list[RenderableType] = [Text(printable(report.verdict), style="bold"), Text("")]
     for found in tables(report):
         name, heads, rows = found
-        grid = Grid(
-            title=escape(printable(name)),
+        grid = VerbatimTable(
+            title=printable(name),
             title_justify="left",
             title_style="bold",
             header_style="bold",
@@ -153,9 +153,9 @@ def printed(report: ABReport) -> RenderableType:
             pad_edge=False,
         )
         for head in heads:
-            grid.add_column(escape(head), justify="left" if head in _WORDS else "right")
+            grid.add_column(head, justify="left" if head in _WORDS else "right")
         for row in rows:
-            grid.add_row(*(escape(printable(cell)) for cell in row))
+            grid.add_row(*(printable(cell) for cell in row))
         told = footnote(found)
         parts += [grid, *([Text(told, style="dim")] if told else []), Text("")]
     return Group(*parts, *(Text(printable(note), style="dim") for note in report.notes))
@@ -166,11 +166,12 @@ _WORDS = ("variant", "metric", "treatment", "class")
 
 def plain(report: ABReport) -> str:
     """The same as text."""
-    from rich.console import Console
     from rich.text import Text
 
+    from banditroute.offline.verbatim import verbatim_console
+
     page = io.StringIO()
-    console = Console(file=page, width=WIDTH, no_color=True, force_terminal=False)
+    console = verbatim_console(page, width=WIDTH, plain=True)
     console.print(Text(printable(title(report))), "", printed(report), sep="\n")
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
 
