@@ -99,7 +99,8 @@ def evaluate(
     """Estimate what policies would have earned on a LOG of decisions (CSV, JSONL or Parquet).
 
     LOG holds one row per request: the model that was chosen, the probability it was chosen with, and
-    what came of it. What it cannot identify is refused, with what would be needed.
+    what came of it. What it cannot identify is refused, with what would be needed. Exit code 1 where
+    every policy is.
     """
     from banditroute.config.load import load_settings
     from banditroute.offline.evaluation.run import ESTIMATORS
@@ -124,3 +125,5 @@ def evaluate(
             reading=reading,
         )
     deliver(result, json_path, plot_path)
+    if all(policy.refused for policy in result.policies if policy.how != "as_logged"):
+        raise SystemExit(1)

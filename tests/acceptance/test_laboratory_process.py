@@ -63,7 +63,9 @@ def test_the_whole_story_of_the_laboratory(config: Path, tmp_path: Path) -> None
     leading = target["estimates"][0]
     assert target["identified"], target["reason"]
     assert leading["low"] <= leading["value"] <= leading["high"]
-    normal = next(one for one in done(*asked, "--interval", "normal")["policies"] if one["policy"] == TARGET)
+    refused = typed(*asked, "--interval", "normal", "--json", "-")
+    assert refused.returncode == 1, "nothing that was asked for is answered"
+    normal = next(one for one in json.loads(refused.stdout)["policies"] if one["policy"] == TARGET)
     assert not normal["identified"]
 
     fitted = done("fit", log, "--config", config, "-o", prior)

@@ -19,6 +19,11 @@ LOGGING = np.array([[0.4, 0.3, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25], [0.1, 0.2, 0
 TARGET = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.1, 0.1, 0.7, 0.1]])
 
 
+TASTES = np.array([[0.62, 0.50, 0.40], [0.45, 0.55, 0.50]])
+"""Mean reward of 3 models in 2 equally frequent classes, over users half of whom like them more than that,
+half of them less."""
+
+
 @dataclass(frozen=True)
 class Logs:
     """`reps` logs of n rows: classes, actions, rewards `(reps, n)`, the pmf that drew them `(reps, n, k)`."""
@@ -88,6 +93,37 @@ def learners_logs(
         count[every, g, a] += 1.0
         total[every, g, a] += y
     return Logs(classes, action, reward, pmf)
+
+
+def users_logs(
+    reps: int, n: int, users: int, floor: float, seed: int, taste: Floats, *, uneven: bool = False
+) -> tuple[Logs, Ints]:
+    """Logs of such a learner over `TASTES`, and who asked `(reps, n)`, in any order; `uneven`: some far more.
+
+    Half of the users like the models by `taste` `(3,)` more than the mean, the others by as much less.
+    """
+    rng = np.random.default_rng(seed)
+    c, k = TASTES.shape
+    classes = rng.integers(c, size=(reps, n))
+    often = np.arange(1, users + 1) ** (-0.7 if uneven else 0.0)
+    user = rng.choice(users, p=often / often.sum(), size=(reps, n))
+    liking = rng.choice([-1.0, 1.0], size=(reps, users))
+    action, reward, pmf = np.empty((reps, n), np.int64), np.empty((reps, n)), np.empty((reps, n, k))
+    count, total = np.zeros((reps, c, k)), np.zeros((reps, c, k))
+    every, anyone = np.arange(reps), np.ones((reps * c, k), np.bool_)
+    for t in range(n):
+        if t % 20 == 0:
+            precision = 1.0 / 0.3**2 + count / 0.25**2
+            mean, sd = (0.9 / 0.3**2 + total / 0.25**2) / precision, 1.0 / np.sqrt(precision)
+            now = thompson_pmf(mean.reshape(-1, k), sd.reshape(-1, k), anyone, floor).reshape(reps, c, k)
+        g = classes[:, t]
+        pmf[:, t] = now[every, g]
+        a = _drawn(pmf[:, t], rng)
+        y = (rng.random(reps) < TASTES[g, a] + liking[every, user[:, t]] * taste[a]).astype(np.float64)
+        action[:, t], reward[:, t] = a, y
+        count[every, g, a] += 1.0
+        total[every, g, a] += y
+    return Logs(classes, action, reward, pmf), user
 
 
 def _drawn(pmf: Floats, rng: np.random.Generator) -> Ints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -123,6 +124,24 @@ def test_past_only_dr_is_unbiased_on_a_learners_logs() -> None:
     found = [estimate("dr", **logs.arrays(rep, ANY), order="time") for rep in range(300)]
     worth = np.array([each.value for each in found])
     assert abs(worth.mean() - truth(ANY)) < 4.0 * worth.std(ddof=1) / math.sqrt(300)
+
+
+@pytest.mark.parametrize(("units", "answers"), [(1, False), (30, True)])
+def test_too_few_units_are_called_units_and_a_sequence_is_named_where_it_answers(
+    units: int, answers: bool
+) -> None:
+    arrays = fixed_logs(1, 2_000, seed=10).arrays(0, TARGET)
+    arrays |= {
+        "cluster": np.random.default_rng(2).integers(units, size=2_000),
+        "q_hat": np.full(arrays["target_pmf"].shape, 0.5),
+    }
+    said = str(estimate("dr", **arrays).refusal)
+    assert re.search(
+        rf"{units if units == 1 else '[123].'} effective unit.*: it takes more units, or a log", said
+    )
+    assert ("--interval sequence" in said) == answers
+    found = estimate("dr", **arrays, interval="sequence")
+    assert (f"says {found.low:.3g} to {found.high:.3g}." in said) == answers
 
 
 def test_what_the_log_cannot_carry_is_refused() -> None:

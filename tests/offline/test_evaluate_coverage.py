@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pytest
 
+from banditroute.offline.logs.decisionlog import DecisionLog
+
 from .decisions import QUALITY, TRUTH, covers, fixed_log, learner_log, run, truth_of
+
+TARGETS = ("fixed:small", "fixed:large", "thompson")
 
 
 def at_least(hits: Iterable[bool], rate: float) -> bool:
@@ -42,43 +47,64 @@ def test_normal_intervals_of_a_fixed_policys_log_cover_as_often_as_they_say() ->
         assert 0.93 <= np.mean(hits) <= 0.97, (what, np.mean(hits))
 
 
-def learner_hits(logs: int, floor: float) -> tuple[list[bool], list[bool], list[bool], list[bool]]:
-    """Default intervals of values and differences on learners' logs, whether normal ones were refused and
-    would have held the truth."""
-    values, differences, refused, normal = [], [], [], []
-    for seed in range(logs):
-        log = learner_log(1_000, seed, floor)
+class Hits:
+    """On learners' logs, by target: whether default intervals of values and differences hold the truth,
+    whether normal ones were refused, and whether those that were given hold it."""
+
+    def __init__(self, logs: int, floor: float) -> None:
+        self.values: dict[str, list[bool]] = defaultdict(list)
+        self.differences: dict[str, list[bool]] = defaultdict(list)
+        self.refused: dict[str, list[bool]] = defaultdict(list)
+        self.normal: dict[str, list[bool]] = defaultdict(list)
+        for seed in range(logs):
+            self._take(learner_log(1_000, seed, floor))
+
+    def _take(self, log: DecisionLog) -> None:
         assert log.pmf is not None
         logged = float((log.pmf * QUALITY[log.class_index]).sum(axis=1).mean())
-        found = run(log, "fixed:small", "fixed:large", "thompson", estimators=["dr"])
-        for (_, how), own in found.items():
-            if own.refused or how == "rejection_replay":
+        for (name, how), own in run(log, *TARGETS, estimators=["dr"]).items():
+            if how == "rejection_replay" or own.refused:
                 continue
             truth = logged if how == "as_logged" else truth_of(own)
-            values.append(covers(own, truth))
+            self.values[name].append(covers(own, truth))
             if own.difference is not None and how == "static":
-                differences.append(own.difference.low <= truth - logged <= own.difference.high)
-        asked = run(log, "fixed:small", estimators=["dr"], interval="normal")["fixed:small", "static"]
-        refused.append(asked.refused is not None)
-        assert asked.leading is not None
-        half, truth = 1.96 * asked.leading.se, truth_of(asked)
-        normal.append(abs(asked.leading.value - truth) <= half)
-    return values, differences, refused, normal
+                self.differences[name].append(own.difference.low <= truth - logged <= own.difference.high)
+        for name in TARGETS:
+            if name == "thompson":
+                continue  # is scored on half of the log, which is too little for a normal interval
+            asked = run(log, name, estimators=["dr"], interval="normal")[name, "static"]
+            self.refused[name].append(asked.refused is not None)
+            if asked.refused is None:
+                self.normal[name].append(covers(asked, truth_of(asked)))
+
+
+def every(hits: Mapping[str, list[bool]]) -> list[bool]:
+    return [hit for own in hits.values() for hit in own]
 
 
 @pytest.mark.parametrize("floor", [0.02, 0.1])
 def test_default_intervals_of_a_learners_log_cover_and_normal_ones_are_refused(floor: float) -> None:
-    values, differences, refused, _ = learner_hits(25, floor)
-    assert at_least(values, 0.95), np.mean(values)
-    assert at_least(differences, 0.95), np.mean(differences)
-    assert all(refused)
+    hits = Hits(25, floor)
+    assert at_least(every(hits.values), 0.95), hits.values
+    assert len(every(hits.differences)) == 25 * 2
+    assert at_least(every(hits.differences), 0.95), hits.differences
+    assert all(hits.refused["fixed:small"])
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("floor", [0.0, 0.02, 0.1])
 def test_default_intervals_of_a_learners_log_cover_at_every_floor(floor: float) -> None:
-    """400 logs: 93.4% at least; normal ones are refused wherever they would cover less."""
-    values, differences, refused, normal = learner_hits(400, floor)
-    assert np.mean(values) >= 0.934, np.mean(values)
-    assert not differences or np.mean(differences) >= 0.934, np.mean(differences)
-    assert all(refused) or np.mean(normal) >= 0.934, (np.mean(refused), np.mean(normal))
+    """400 logs, each target by itself, and most logs answer; normal intervals are refused wherever they would
+    cover less."""
+    hits = Hits(400, floor)
+    assert set(hits.values) == {"as logged", *TARGETS}
+    assert min(map(len, (*hits.values.values(), *hits.differences.values()))) > 300
+    assert np.mean(every(hits.values)) >= 0.934, np.mean(every(hits.values))
+    for name, own in hits.values.items():
+        assert at_least(own, 0.95), (name, len(own), np.mean(own))
+    assert set(hits.differences) == {"fixed:small", "fixed:large"}
+    for name, own in hits.differences.items():
+        assert at_least(own, 0.95), (name, len(own), np.mean(own))
+    assert all(hits.refused["fixed:small"])
+    for name, own in hits.normal.items():
+        assert at_least(own, 0.95), (name, len(own), np.mean(own))

@@ -78,7 +78,7 @@ BROKEN: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "empty propensities": (lambda rows: every(rows, propensity=""), "no propensity.*log it from now on"),
     "some propensities missing": (
         lambda rows: first(rows, propensity=""),
-        "1 of 1,000 decisions have no prop",
+        "1 of 1,000 decisions has no prop",
     ),
     "a propensity of 0": (lambda rows: first(rows, propensity=0), r"propensity that is not a probability"),
     "a propensity above 1": (

@@ -98,11 +98,13 @@ def estimate(
 
     Raises LogError where the arrays are wrong or cannot say anything about the target.
     """
+    if not isinstance(estimator, str | list | tuple):
+        raise LogError(f"Name an estimator, such as 'dr', or a list of them, not {estimator!r}.")
     names = [estimator] if isinstance(estimator, str) else list(estimator)
     forms = [parse_form(name, {"clip": clip, "tau": tau, "shrinkage": shrinkage}) for name in names]
     if not forms:
         raise LogError("Name at least one estimator, such as 'dr'.")
-    if order not in ("any", "time"):
+    if not isinstance(order, str) or order not in ("any", "time"):
         raise LogError(f"order must be 'any' or 'time', not '{order}'.")
     log = logged(reward, action, propensity, target_pmf)
     n, k = log.target.shape

@@ -73,13 +73,15 @@ _WRITTEN = re.compile(r"([a-z_]+)(?:\(\s*(?:([a-z]+)\s*=\s*)?([^()]*?)\s*\))?")
 
 def parse_form(text: str, given: Mapping[str, float | None]) -> Form:
     """`"switch_dr(tau=5)"` -> Form; `given` are parameters from elsewhere, by name, None where not."""
+    if not isinstance(text, str):
+        raise LogError(f"Estimators are named by text, such as 'dr', not by {text!r}.")
     written = _WRITTEN.fullmatch(text.strip().lower())
     form = FORMS.get(written[1]) if written else None
     if form is None or written is None:
         raise LogError(f"There is no estimator '{text}'; the estimators are {', '.join(FORMS)}.")
     if written[3] is None:
-        own = form.parameter and given.get(form.parameter)
-        return form if own is None else _with_limit(form, float(own))
+        own = given.get(form.parameter) if form.parameter else None
+        return form if own is None else _with_limit(form, own)
     if form.parameter is None or written[2] not in (None, form.parameter):
         takes = f"only {form.parameter}" if form.parameter else "no parameter"
         raise LogError(f"The estimator '{form.name}' takes {takes}; '{text}' is not understood.")
@@ -92,9 +94,15 @@ def parse_form(text: str, given: Mapping[str, float | None]) -> Form:
     return _with_limit(form, value)
 
 
-def _with_limit(form: Form, limit: float) -> Form:
+def _with_limit(form: Form, given: float) -> Form:
+    try:
+        limit = float(given)
+    except (TypeError, ValueError):
+        limit = math.nan
     if not limit >= 0.0:
-        raise LogError(f"{form.parameter} of {form.name} must be a number from 0 up, not {limit:g}.")
+        raise LogError(f"{form.parameter} of {form.name} must be a number from 0 up, not {given}.")
+    if not limit and form.parameter == "clip" and (form.normalised or not form.modelled):
+        raise LogError(f"A clip of 0 leaves {form.name} without any weight; give a number above 0.")
     kind = CLIPPED if form.parameter == "clip" and limit < math.inf else form.kind
     if kind in (SWITCHED, SHRUNK) and limit == math.inf:
         kind = PLAIN

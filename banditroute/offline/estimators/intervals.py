@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 
 from banditroute.core.inference import Floats, bernstein_margin, bootstrap_means, normal_interval
+from banditroute.core.offpolicy import CLIPPED
 from banditroute.errors import LogError
+from banditroute.offline.estimators.clipping import NEEDS_BOUNDS, identified
 from banditroute.offline.estimators.forms import Form
+from banditroute.offline.estimators.rows import LARGEST
 from banditroute.offline.estimators.sequences import sequence
 from banditroute.offline.estimators.terms import Terms, combined, standard_error
 from banditroute.offline.estimators.value import IntervalKind, PolicyValue
+from banditroute.offline.logs.files import counted
 
 LEAST_ESS = 200.0
 MOST_SHARE = 0.05
@@ -24,6 +29,9 @@ target does was logged with a tenth of its probability at least."""
 
 UNSUPPORTED = 1e-3
 """The share of the target that may lie on models of logged probability 0."""
+
+MOST_OPEN = 0.8
+"""A sequence that leaves more than this of the range of the reward open is not worth naming."""
 
 OFF_BALANCE = 6.0
 """Standard errors by which the mean weight may miss 1, as it is if the propensities are true: one false alarm
@@ -53,8 +61,12 @@ class Wish:
     def __post_init__(self) -> None:
         if self.kind is not None and self.kind not in _KINDS:
             raise LogError(f"There is no interval '{self.kind}'; the intervals are {', '.join(_KINDS)}.")
-        if not 0.0 < self.level < 1.0:
-            raise LogError(f"level must lie between 0 and 1, as 0.95 does; it is {self.level:g}.")
+        if isinstance(self.level, str) or not isinstance(self.level, SupportsFloat):
+            raise LogError(f"level must be a number between 0 and 1, such as 0.95; it is {self.level!r}.")
+        if not 0.0 < float(self.level) < 1.0:
+            raise LogError(f"level must lie between 0 and 1, as 0.95 does; it is {float(self.level):g}.")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, SupportsIndex) or int(self.seed) < 0:
+            raise LogError(f"seed must be a whole number from 0 up; it is {self.seed!r}.")
 
 
 def reward_range(reward: Floats, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -62,14 +74,18 @@ def reward_range(reward: Floats, bounds: tuple[float, float] | None) -> tuple[fl
     low, high = float(reward.min()), float(reward.max())
     if bounds is None:
         return (0.0, 1.0) if low >= 0.0 and high <= 1.0 else None
-    if not bounds[0] < bounds[1] or not all(map(math.isfinite, bounds)):
+    try:
+        least, most = (float(end) for end in bounds)
+    except (TypeError, ValueError):
+        least = most = math.nan
+    if not -LARGEST <= least < most <= LARGEST:
         raise LogError("bounds must be the smallest and the largest reward there can be, such as (0, 1).")
-    if low < bounds[0] or high > bounds[1]:
+    if low < least or high > most:
         raise LogError(
-            f"bounds are {bounds[0]:g} to {bounds[1]:g}, but the rewards go from {low:g} to {high:g}; give "
-            "the range that every reward must lie in."
+            f"bounds are {least:g} to {most:g}, but the rewards go from {low:g} to {high:g}; give the range "
+            "that every reward must lie in."
         )
-    return float(bounds[0]), float(bounds[1])
+    return least, most
 
 
 def answer(form: Form, terms: Terms, wish: Wish) -> PolicyValue:
@@ -82,22 +98,29 @@ def answer(form: Form, terms: Terms, wish: Wish) -> PolicyValue:
         kind = "sequence"
     refusal = _refusal(form, terms, wish, kind, reachable)
     low = high = math.nan
+    centre: float | None = None
     if refusal is None:
-        if kind == "normal":
+        if kind == "normal" and _clips(form, terms):
+            assert wish.bounds is not None
+            kept = terms.columns(form)[:, 2]
+            low, high = identified(kept, terms.log.reward, wish.bounds, wish.level, terms.clusters)
+            low, high = max(low, wish.bounds[0]), min(high, wish.bounds[1])
+        elif kind == "normal":
             low, high = normal_interval(value, se, wish.level)
         elif kind == "bootstrap":
             low, high = _bootstrap(form, terms, wish)
         else:
             assert wish.bounds is not None
             if kind == "sequence":
-                low, high = sequence(terms, form.modelled, wish.bounds, wish.level)
+                found = sequence(terms, form.modelled, wish.bounds, wish.level)
+                low, centre, high = found.low, found.centre, found.high
             else:
                 low, high = _bernstein(form, terms, wish.bounds, wish.level, value, se, reachable)
         if not low <= high:
-            low, high, refusal = math.nan, math.nan, IMPOSSIBLE
+            low, centre, high, refusal = math.nan, None, math.nan, IMPOSSIBLE
     return PolicyValue(
         form.name, value, low, high, len(rows), rows.ess, rows.largest, se, kind, rows.share, form.unbiased,
-        form.shown, refusal,
+        form.shown, refusal, centre,
     )  # fmt: skip
 
 
@@ -114,6 +137,11 @@ def _refusal(form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable
             return f"A {kind} interval needs the range of the reward; give bounds, such as bounds=(-1, 1)."
     if kind == "sequence":
         return None
+    if _clips(form, terms):
+        if kind == "bootstrap":
+            return "A bootstrap does not cover what clipping takes away; the normal interval does."
+        if wish.bounds is None:
+            return NEEDS_BOUNDS
     if kind == "bootstrap" and (form.tuned or (form.leans and terms.fit is not None)):
         return (
             f"A bootstrap would hold q̂ and the parameter of {form.name} fixed; the normal interval does not."
@@ -131,7 +159,13 @@ def _refusal(form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable
             f"A learner made this log and weights reach {reachable:,.0f} there; above {LEARNERS_WEIGHT:.0f} "
             f'a {kind} interval covers too seldom. Ask ips or dr for interval="sequence".'
         )
-    return _too_thin(terms, kind) or _off_balance(terms)
+    thin = _too_thin(terms, kind)
+    return thin + _sequence_instead(form, terms, wish) if thin else _off_balance(terms)
+
+
+def _clips(form: Form, terms: Terms) -> bool:
+    """Whether any weight is clipped."""
+    return form.kind == CLIPPED and form.threshold < terms.rows.largest
 
 
 def _off_balance(terms: Terms) -> str | None:
@@ -152,19 +186,36 @@ def _off_balance(terms: Terms) -> str | None:
 
 
 def _too_thin(terms: Terms, kind: IntervalKind) -> str | None:
-    """Whether too few rows, or clusters, carry the weight."""
+    """Whether too few rows, or units (the clusters), carry the weight."""
     rows = terms.rows
-    ess, most, what = rows.ess, rows.share, "rows"
+    ess, most, what = rows.ess, rows.share, "row"
     if terms.clusters is not None:
         sums = terms.by_cluster(rows.weight)
-        ess, most, what = sums.sum() ** 2 / float(sums @ sums), float(sums.max() / sums.sum()), "clusters"
+        ess, most, what = sums.sum() ** 2 / float(sums @ sums), float(sums.max() / sums.sum()), "unit"
     if ess < LEAST_ESS:
-        found = f"The weights leave {ess:.0f} effective {what}, and a {kind} interval needs {LEAST_ESS:.0f}"
+        left = counted(round(ess), f"effective {what}")
+        found = f"The weights leave {left}, and a {kind} interval needs {LEAST_ESS:.0f}"
     elif most > MOST_SHARE:
-        found = f"One of the {what} holds {most:.0%} of all weight; a {kind} interval bears {MOST_SHARE:.0%}"
+        found = f"One of the {what}s holds {most:.0%} of all weight; a {kind} interval bears {MOST_SHARE:.0%}"
     else:
         return None
-    return f"{found}: it takes more rows, or a log that tried what the target does more often."
+    return (
+        f"{found}: it takes more {what}s, or a log that tried what the target does more often, by a floor of "
+        "exploration."
+    )
+
+
+def _sequence_instead(form: Form, terms: Terms, wish: Wish) -> str:
+    """What a sequence would answer where a normal interval does not; nothing where that is no news."""
+    if not form.unbiased or wish.bounds is None:
+        return ""
+    found = sequence(terms, form.modelled, wish.bounds, wish.level)
+    if not 0.0 <= found.high - found.low < MOST_OPEN * (wish.bounds[1] - wish.bounds[0]):
+        return ""
+    return (
+        f' interval="sequence" (--interval sequence) needs none of that, and says {found.low:.3g} to '
+        f"{found.high:.3g}."
+    )
 
 
 def _bootstrap(form: Form, terms: Terms, wish: Wish) -> tuple[float, float]:

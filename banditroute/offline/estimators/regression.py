@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from banditroute.core import offpolicy
 from banditroute.core.inference import Floats
 from banditroute.errors import LogError
-from banditroute.offline.estimators.rows import Ints, floats, ids
+from banditroute.offline.estimators.rows import LARGEST, Ints, actions, floats, ids
 
 RIDGE = 4.0
 """The penalty, in rows: it pulls a coefficient to 0 as much as so many rows that show nothing of it."""
@@ -74,8 +74,8 @@ def fit_q(
     Raises LogError for features of the wrong shape or not finite, and for fewer rows or clusters than folds.
     """
     return fitted(
-        reward,
-        action,
+        floats(reward, "reward"),
+        actions(action),
         k,
         x=x,
         classes=classes,
@@ -134,6 +134,8 @@ def _own_features(x: ArrayLike | None, n: int) -> Floats:
         )
     if not np.isfinite(own).all():
         raise LogError("x holds numbers that are not finite.")
+    if (np.abs(own) > LARGEST).any():
+        raise LogError(f"x holds numbers beyond {LARGEST:g}; give them in a larger unit.")
     return own
 
 
@@ -167,6 +169,8 @@ def _penalised(gram: Floats) -> Floats:
 def _folds(n: int, folds: int, cluster: Ints | None, seed: int) -> Ints:
     """A fold for every row `(n,)`, drawn by lot, equally many rows or clusters in each."""
     units = n if cluster is None else int(cluster.max()) + 1
+    if isinstance(folds, bool) or not isinstance(folds, SupportsIndex):
+        raise LogError(f"folds must be a whole number from 2 up; it is {folds!r}.")
     if folds < 2 or units < folds:
         what = "rows" if cluster is None else "clusters"
         raise LogError(

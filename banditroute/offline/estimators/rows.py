@@ -12,8 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from banditroute.core import offpolicy
 from banditroute.core.inference import Floats
 from banditroute.errors import LogError
+from banditroute.offline.logs.files import counted
 
 Ints = NDArray[np.int64]
+
+LARGEST = 1e30
+"""What no reward, feature or weight needs to exceed; sums of their squares and products stay finite."""
 
 FAULTS = (
     ("has a reward that is not a finite number", "have a reward that is not a finite number"),
@@ -69,15 +73,11 @@ def logged(reward: ArrayLike, action: ArrayLike, propensity: ArrayLike, target_p
             f"is {target.shape}."
         )
     n = len(target)
-    taken = np.asarray(action)
-    if taken.dtype.kind not in "iu":
-        raise LogError(
-            f"action must hold whole numbers, the columns of target_pmf that were taken, not {taken.dtype}."
-        )
+    taken = actions(action)
     _check_length(taken, "action", n)
     return Logged(
         vector(reward, "reward", n),
-        np.ascontiguousarray(taken, np.int64),
+        taken,
         vector(propensity, "propensity", n),
         target,
     )
@@ -103,6 +103,10 @@ def rows_of(log: Logged, q_hat: Floats | None) -> Rows:
             "The target policy would never have taken what was logged: no row says anything about it. It can "
             "be answered by a log in which its models were tried."
         )
+    if not largest <= LARGEST:
+        raise LogError(f"The smallest propensity is {smallest:g}; nothing was ever drawn with that.")
+    if not max(expected.max(), -expected.min(), residual.max(), -residual.min()) <= LARGEST:
+        raise LogError(f"reward or q_hat hold numbers beyond {LARGEST:g}; give them in a larger unit.")
     return Rows(
         weight, expected, residual, total * total / squares, largest, largest / total, total / n, smallest
     )
@@ -123,20 +127,60 @@ def matrix(values: ArrayLike, name: str, shape: tuple[int, int]) -> Floats:
     return found
 
 
+def actions(values: ArrayLike) -> Ints:
+    """The columns that were taken, as whole numbers."""
+    taken = _array(values, "action")
+    if taken.dtype.kind not in "iu":
+        raise LogError(
+            f"action must hold whole numbers, the columns of target_pmf that were taken, not {taken.dtype}."
+        )
+    return np.ascontiguousarray(taken, np.int64)
+
+
 def floats(values: ArrayLike, name: str) -> Floats:
     """Contiguous doubles, copied only where they are something else."""
+    found = _array(values, name)
+    if found.dtype.kind not in "biufO":
+        raise LogError(f"{name} must hold numbers, not {found.dtype}.")
     try:
-        return np.ascontiguousarray(values, np.float64)
+        return np.ascontiguousarray(found, np.float64)
     except (TypeError, ValueError):
         raise LogError(f"{name} must hold numbers.") from None
 
 
 def ids(values: ArrayLike | Sequence[object], name: str, n: int) -> Ints:
-    """`(n,)` positions of whatever ids: equal ids, equal numbers."""
-    found = np.asarray(values)
+    """`(n,)` positions of whatever ids: equal ids, equal numbers. Refuses rows without one."""
+    found = _array(values, name)
     _check_length(found, name, n)
+    absent = found != found  # nan is not itself
+    if found.dtype.kind == "O":
+        absent = absent | (found == None)  # noqa: E711 - of every element
+    if absent.any():
+        rows = counted(int(absent.sum()), "row has", "rows have")
+        raise LogError(
+            f"{rows} no id in {name}, the first is row {int(absent.argmax())}; give every row one, its own "
+            "where it stands alone."
+        )
+    if found.dtype.kind == "O":
+        return _numbered(found, name)
     position: Ints = np.unique(found, return_inverse=True)[1].astype(np.int64)
     return position
+
+
+def _numbered(found: NDArray[Any], name: str) -> Ints:
+    """Ids of any kinds, which may have no order, by their first appearance."""
+    places: dict[object, int] = {}
+    try:
+        return np.array([places.setdefault(one, len(places)) for one in found.tolist()], np.int64)
+    except TypeError:
+        raise LogError(f"{name} must hold ids, such as numbers or texts.") from None
+
+
+def _array(values: object, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError):
+        raise LogError(f"{name} must be an array of one shape; its rows differ in length.") from None
 
 
 def _check_length(values: NDArray[Any], name: str, n: int) -> None:

@@ -9,19 +9,35 @@ Bets are constant and mixed, half of the error to either side. Where DR's terms 
 bet, q̂ is cut by the weight that its model would have had (as in Waudby-Smith, Wu, Ramdas, Karampatziakis
 and Mineiro 2022, "Anytime-valid off-policy inference for contextual bandits"), which takes the logged pmf;
 without it the terms are those of IPS. Measured coverage and widths are in docs/estimators.md.
+
+Where rows come in clusters, each cluster is one bet on the sum of its rows; they may come in any order, one
+among the other. The wealth is a product over clusters, and multiplied out a sum of products of rows, one of a
+cluster at most; given the past, and what the clusters are like, each row has the worth of its cluster as
+its mean, whatever the learner made of others; so the mean of each product is that of independent
+clusters, 0, and the mean of the wealth is 1. It takes clusters that are independent of one another, and
+whose size and times do not follow from the answers. The bound is then for the mean over all clusters there
+could be, and holds once, at the end of the log (Markov's inequality).
+
+The centre, where bets from both sides have won alike, is an estimate of its own: it lies within the sequence
+at every level, and large weights pull it less than they pull IPS or DR.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from banditroute.core import offpolicy
 from banditroute.core.inference import (
     Floats,
+    Wealth,
+    betting_centre,
     betting_lower_bound,
     betting_lower_bound_of_clusters,
+    betting_wealth,
+    betting_wealth_of_clusters,
 )
 from banditroute.offline.estimators.terms import Terms
 
@@ -32,8 +48,17 @@ _LEAST, _MOST = 16.0, 13.0
 """Bets θ go from 16/n, for terms as heavy as weights of the order of n, to 13/√n, for terms of sd 1/5."""
 
 
-def sequence(terms: Terms, modelled: bool, bounds: tuple[float, float], level: float) -> tuple[float, float]:
-    """Lower and upper end for the mean reward of the target, which lies within `bounds`."""
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """The ends of a sequence, and the `centre` between them."""
+
+    low: float
+    centre: float
+    high: float
+
+
+def sequence(terms: Terms, modelled: bool, bounds: tuple[float, float], level: float) -> Sequence:
+    """For the mean reward of the target, which lies within `bounds`."""
     log, (low, high) = terms.log, bounds
     length = high - low
     reward = (log.reward - low) / length
@@ -45,7 +70,8 @@ def sequence(terms: Terms, modelled: bool, bounds: tuple[float, float], level: f
     bets = _bets(n, len(sizes), float(sizes.max()))
     prior = np.full(len(bets), 1.0 / len(bets))
     alpha = (1.0 - level) / 2.0
-    ends = []
+    ends: list[float] = []
+    wealth: list[Wealth] = []
     y = np.empty(n)
     for mirrored in (False, True):
         kept = []
@@ -54,12 +80,17 @@ def sequence(terms: Terms, modelled: bool, bounds: tuple[float, float], level: f
                 reward, log.action, log.propensity, log.target, q, logging, mirrored, REACH / bet, y
             )
             kept.append(float(np.log1p(bet * y).sum()) if terms.clusters is None else terms.by_cluster(y))
+        found = np.array(kept)
         if terms.clusters is None:
-            end = betting_lower_bound(bets, np.array(kept), prior, n, alpha)
+            end = betting_lower_bound(bets, found, prior, n, alpha)
+            wealth.append(betting_wealth(bets, found, prior, n))
         else:
-            end = betting_lower_bound_of_clusters(bets, np.array(kept), sizes, prior, alpha)
+            end = betting_lower_bound_of_clusters(bets, found, sizes, prior, alpha)
+            wealth.append(betting_wealth_of_clusters(bets, found, sizes, prior))
         ends.append(min(max(end, 0.0), 1.0))
-    return low + length * ends[0], high - length * ends[1]
+    below, above = wealth
+    centre = betting_centre(below, above, 0.0, 1.0)
+    return Sequence(low + length * ends[0], low + length * centre, high - length * ends[1])
 
 
 def _bets(n: int, clusters: int, largest: float) -> Floats:

@@ -18,6 +18,9 @@ class PolicyValue:
     estimator. `max_weight_share` is the largest weight's part of the sum. `se` is the standard error (of
     cluster sums where clusters were given). `parameter` is the threshold or shrinkage used, chosen by the
     data where none was asked for (`se` is then that of DR). `unbiased` is said of IPS and DR alone.
+
+    `centre` is that of a `sequence`, which it is read with: `value` may lie outside where a few weights are
+    large. None where the interval is of another kind, or none holds.
     """
 
     estimator: str
@@ -33,3 +36,9 @@ class PolicyValue:
     unbiased: bool
     parameter: float | None = None
     refusal: str | None = None
+    centre: float | None = None
+
+    @property
+    def clip(self) -> float | None:
+        """The clip that its weights have; such an interval covers what was taken away too (`clipping`)."""
+        return self.parameter if self.estimator in ("ips", "snips", "dr", "sndr") else None

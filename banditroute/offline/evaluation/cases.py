@@ -134,7 +134,7 @@ def _replayed(case: Case, policy: Policy, told: Told) -> Evaluated:
     return replace(
         row,
         rows=len(scored),
-        estimates={"mean": replace(value, estimator="mean")},
+        estimates={"mean": replace(value, estimator="mean", centre=None)},
         yardstick=float(case.evidence.reward.mean()),
         share=_shares(log, np.bincount(evidence.action, minlength=len(log.models)).astype(float)),
         refused=value.refusal,

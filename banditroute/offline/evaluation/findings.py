@@ -21,14 +21,25 @@ AS_LOGGED = "as logged"
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean with its interval; nan where there is none that holds."""
+    """A mean with its interval, nan where there is none that holds; `centre` where that is a sequence."""
 
     value: float
     low: float
     high: float
+    centre: float | None = None
+
+    @property
+    def shown(self) -> float:
+        """What the interval belongs to."""
+        return self.value if self.centre is None else self.centre
 
     def to_dict(self) -> dict[str, float | None]:
-        return {"value": _plain(self.value), "low": _plain(self.low), "high": _plain(self.high)}
+        return {
+            "value": _plain(self.value),
+            "low": _plain(self.low),
+            "high": _plain(self.high),
+            "centre": _plain(self.centre),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,14 @@ class Evaluated:
     def leading(self) -> PolicyValue | None:
         """The estimate that the table shows with its interval."""
         return next(iter(self.estimates.values()), None)
+
+    @property
+    def shown(self) -> float:
+        """The worth that the interval belongs to: the leading estimate, or the centre of its sequence."""
+        leading = self.leading
+        if leading is None:
+            return math.nan
+        return leading.value if leading.centre is None else leading.centre
 
     @property
     def weakest(self) -> Cell | None:
@@ -115,6 +134,7 @@ def _estimate(value: PolicyValue) -> dict[str, Any]:
         "value": _plain(value.value),
         "low": _plain(value.low),
         "high": _plain(value.high),
+        "centre": _plain(value.centre),
         "se": _plain(value.se),
         "n": value.n,
         "ess": _plain(value.ess),

@@ -157,12 +157,16 @@ def remarks(log: DecisionLog, settings: Settings, evidence: Evidence) -> Iterato
         yield "The log has no times: its rows are taken in the order of their ids."
     if settings.prior is not None:
         yield (
-            f"Learners start from a prior made of {settings.prior.requests:,} requests: were they these, "
-            "learners would be scored on what taught them."
+            f"Learners start from a prior made of {counted(settings.prior.requests, 'request')}: were they "
+            "these, learners would be scored on what taught them."
         )
     if evidence.clusters is not None:
         units = int(evidence.clusters.max()) + 1
-        yield f"Standard errors and normal intervals are of the {units:,} units that the rows belong to."
+        largest = int(np.bincount(evidence.clusters).max())
+        yield (
+            f"The rows belong to {counted(units, 'unit')}, of up to {counted(largest, 'row')} each: every "
+            "interval is of units, not of rows."
+        )
     priced = [
         f"{float(values[evidence.rows].max()):.4g} {name}"
         for weight, values, name in (
@@ -180,7 +184,7 @@ def remarks(log: DecisionLog, settings: Settings, evidence: Evidence) -> Iterato
         )
         if len(sources) > 1:
             listed = ", ".join(f"{name} {count:,}" for name, count in zip(sources, counts, strict=True))
-            yield f"Quality comes from several sources ({listed}), taken at their word."
+            yield f"Quality comes from several sources ({listed}); one counts as the other."
 
 
 def _clusters(log: DecisionLog, rows: Ints) -> Ints | None:

@@ -56,12 +56,16 @@ def _forest(axes: Axes, result: EvaluationFindings, shown: list[Evaluated]) -> N
             continue
         colour = INK if policy.how == "as_logged" else RULE if policy.how == "static" else LEARNER
         if policy.refused is not None:
-            axes.plot(leading.value, place, "o", color=FAINT, markerfacecolor="white", markersize=5)
+            axes.plot(policy.shown, place, "o", color=FAINT, markerfacecolor="white", markersize=5)
             continue
         if math.isfinite(leading.low) and math.isfinite(leading.high):
             axes.plot([leading.low, leading.high], [place, place], color=colour, linewidth=2, alpha=0.75,
                       solid_capstyle="butt")  # fmt: skip
-        axes.plot(leading.value, place, "o", color=colour, markersize=6)
+        if leading.centre is not None and not leading.low <= leading.value <= leading.high:
+            axes.plot(leading.value, place, "|", color=colour, markersize=9)
+            axes.annotate(leading.estimator, (leading.value, place), xytext=(0, 7), ha="center", fontsize=7,
+                          textcoords="offset points", color=MUTED)  # fmt: skip
+        axes.plot(policy.shown, place, "o", color=colour, markersize=6)
     axes.set_yticks(range(len(shown)), [label(policy) for policy in shown])
     for tick, policy in zip(axes.get_yticklabels(), shown, strict=True):
         tick.set_color(FAINT if policy.refused is not None else INK)
@@ -90,14 +94,18 @@ def _aside(policy: Evaluated) -> str:
 
 
 def _headline(result: EvaluationFindings) -> str:
-    return f"What each policy would have earned on {result.log['requests']:,} logged decisions"
+    return f"What each policy would have earned on {counted(result.log['requests'], 'logged decision')}"
 
 
 def _subtitle(result: EvaluationFindings) -> str:
-    sort = {"normal": "95% normal intervals", "sequence": "95% confidence sequences"}
-    interval = sort.get(result.interval, f"95% {result.interval} intervals")
-    return f"{interval} by {result.estimators[0]}; the vertical line is what was logged"
+    by = result.estimators[0]
+    sort = {
+        "normal": f"95% normal intervals by {by}",
+        "sequence": f"95% confidence sequences by {by}, with their centres",
+    }
+    interval = sort.get(result.interval, f"95% {result.interval} intervals by {by}")
+    return f"{interval}; the vertical line is what was logged"
 
 
 def _value(policy: Evaluated) -> float:
-    return -math.inf if policy.leading is None else policy.leading.value
+    return -math.inf if policy.leading is None else policy.shown

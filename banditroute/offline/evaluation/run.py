@@ -33,24 +33,35 @@ from banditroute.offline.evaluation.targets import (
     decision_settings,
     fitted_rule,
     learned_from,
-    mean_usd,
 )
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.offline.logs.files import some
 from banditroute.offline.logs.queries import Progress as Reading
 from banditroute.offline.logs.reading import Log, read_log
-from banditroute.offline.options import WEIGHTS, parse_pairs, parse_weights, refuse_reading
+from banditroute.offline.options import (
+    WEIGHTS,
+    check_prior,
+    one_or_several,
+    parse_pairs,
+    parse_weights,
+    refuse_reading,
+)
 from banditroute.offline.replay.catalogue import contexts as contexts_of
 from banditroute.offline.replay.run import READ_TEXT, reads_text
 from banditroute.offline.simulation.admission import scoring_weights
 from banditroute.offline.simulation.fitted_rules import FITTED
+from banditroute.offline.simulation.hearsay import judges_word
 from banditroute.policies import get_policy
 from banditroute.policies.budget import limited
 from banditroute.policies.cascade import chained
+from banditroute.policies.grounds import groundless
 from banditroute.types import Weights
 
 ESTIMATORS = ("dr", "ips", "snips", "dm")
 """What is computed by default; the first one leads: table, plot and differences show it with its interval."""
+
+BY_REPUTE = ("cheapest", "best_prior")
+"""Rules of the default table that need to know something of the models."""
 
 Progress = Callable[[int, int, str], None]
 """Told how many rows are behind, of how many over all policies, and which policy is at work."""
@@ -58,9 +69,9 @@ Progress = Callable[[int, int, str], None]
 
 def evaluate(
     log: str | Path | Log | DecisionLog,
-    policies: Sequence[str] | None = None,
+    policies: Sequence[str] | str | None = None,
     *,
-    estimators: Sequence[str] = ESTIMATORS,
+    estimators: Sequence[str] | str = ESTIMATORS,
     weights: Weights | Mapping[str, float | str] | None = None,
     columns: Mapping[str, str] | None = None,
     where: Mapping[str, str] | str | None = None,
@@ -88,11 +99,14 @@ def evaluate(
     that are broken, with a note. Learners start from the `prior`, where one is given: one that `fit` made
     of other requests. `progress` is told of rows, `reading` how far the log is read.
     """
+    check_prior(prior)
+    asked = one_or_several(policies, "The policies")
+    forms = one_or_several(estimators, "The estimators") or list(ESTIMATORS)
     base = settings or Settings()
     if prior is not None:
         base = replace(base, prior=prior if isinstance(prior, Prior) else read_prior(Path(prior)))
     wished = parse_weights(weights, base.reward.weights)
-    for name in estimators:
+    for name in forms:
         parse_form(name, {})
     if not isinstance(log, DecisionLog | Log):
         wanted = parse_pairs(where, "--where") if isinstance(where, str) else where
@@ -101,7 +115,7 @@ def evaluate(
             columns=columns,
             where=wanted,
             features=features,
-            prompts=any(name.partition(":")[0] in READ_TEXT for name in policies or ()),
+            prompts=any(name.partition(":")[0] in READ_TEXT for name in asked),
             skip_bad=skip_bad,
             progress=reading,
         )
@@ -116,16 +130,15 @@ def evaluate(
     own = decision_settings(log, base, scored)
     made = maker(log, own, logged_by)
     check_propensities(log)
-    names = list(dict.fromkeys(policies)) if policies else _default_policies(log)
+    names = asked or _default_policies(log, own)
     known = {name: _policy(name, own, base) for name in names if name not in FITTED}
     text = any(reads_text(policy) for policy in known.values() if not isinstance(policy, str))
     contexts = contexts_of(log, own, text=text)
-    evidence = gathered(
-        log, rows, own, contexts, estimators, learning=made.learns, interval=interval, seed=seed
-    )
+    evidence = gathered(log, rows, own, contexts, forms, learning=made.learns, interval=interval, seed=seed)
+    judged, taken = judges_word(log, base, np.isin(np.arange(len(log)), rows)) if scored.quality else ({}, [])
     past = np.arange(split(log))
     learned = learned_from(log, cold_state(log, own), contexts, past)
-    case = Case(log, own, contexts, tuple(dict.fromkeys(estimators)), evidence, learned, seed)
+    case = Case(log, own, contexts, tuple(forms), evidence, learned, seed)
     results = [yardstick(case)]
     for done, name in enumerate(names):
         told = _told(progress, done, len(names), len(log), name)
@@ -136,12 +149,12 @@ def evaluate(
             results += answers(case, policy, told)
         told(len(log))
     return Evaluation(
-        log=_description(log, rows, made),
+        log={**_description(log, rows, made), **judged},
         weights=scored,
         estimators=case.estimators,
         interval=interval or ("sequence" if made.learns else "normal"),
         policies=tuple(results),
-        notes=[*log.notes, *unrated, *unmetered, *unscored, *remarks(log, own, evidence)],
+        notes=[*log.notes, *unrated, *unmetered, *unscored, *taken, *remarks(log, own, evidence)],
     )
 
 
@@ -155,10 +168,10 @@ def _told(progress: Progress | None, done: int, policies: int, rows: int, name: 
     return told
 
 
-def _default_policies(log: DecisionLog) -> list[str]:
-    """The learner, the rules that need nothing but models and prices, and those fitted to the log."""
-    priced = ["cheapest", "best_prior"] if np.isfinite(mean_usd(log)).all() else []
-    return ["thompson", *FITTED, "random", *priced, *(f"fixed:{model}" for model in log.models)]
+def _default_policies(log: DecisionLog, own: Settings) -> list[str]:
+    """The learner, the rules that need nothing but models, prices and priors, and those fitted to the log."""
+    told = [name for name in BY_REPUTE if groundless(get_policy(name, own), own.models) is None]
+    return ["thompson", *FITTED, "random", *told, *(f"fixed:{model}" for model in log.models)]
 
 
 def _policy(name: str, own: Settings, base: Settings) -> Policy | str:
@@ -183,6 +196,11 @@ def _policy(name: str, own: Settings, base: Settings) -> Policy | str:
             "what it may spend depends on what it has spent itself, which other decisions than its own do "
             "not tell. Leave usd_per_day out, or replay it on a log with a row for every model of every "
             "request: banditroute simulate."
+        )
+    if (lacks := groundless(policy, own.models)) is not None:
+        return (
+            f"{lacks}. Name the column of the costs with --columns usd=COLUMN, or declare prices and "
+            "prior_quality of models with --config."
         )
     return policy
 

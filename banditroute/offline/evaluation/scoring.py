@@ -11,8 +11,9 @@ import numpy as np
 from banditroute.core.base import Floats, Ints
 from banditroute.errors import LogError
 from banditroute.offline.estimators import PolicyValue, estimate
+from banditroute.offline.estimators.clipping import identified
 from banditroute.offline.estimators.value import IntervalKind
-from banditroute.offline.evaluation.contrast import paired_normal, paired_sequence
+from banditroute.offline.evaluation.contrast import ALPHA, paired_normal, paired_sequence
 from banditroute.offline.evaluation.findings import Interval
 from banditroute.offline.evaluation.overlap import Cell, cells, untaken
 from banditroute.offline.logs.decisionlog import DecisionLog
@@ -130,7 +131,7 @@ def as_logged(evidence: Evidence) -> tuple[Floats, PolicyValue]:
         target[rows, evidence.action] = evidence.propensity
         target[rows, (evidence.action + 1) % target.shape[1]] += 1.0 - evidence.propensity
     (value,) = evidence.estimates(["ips"], target)
-    return target, replace(value, estimator="mean")
+    return target, replace(value, estimator="mean", centre=None)
 
 
 def unidentified(evidence: Evidence, target: Floats, found: Sequence[Cell]) -> str | None:
@@ -169,13 +170,19 @@ def _difference(evidence: Evidence, leading: PolicyValue, target: Floats) -> Int
     value = leading.value - float(evidence.reward.mean())
     weight = target[np.arange(len(target)), evidence.action] / evidence.propensity
     if leading.interval == "sequence":
-        low, high = paired_sequence(
-            evidence.reward, evidence.action, weight, target, evidence.pmf, evidence.q_hat, evidence.bounds
-        )
-    elif leading.interval in ("normal", "bootstrap"):
+        found = paired_sequence(
+            evidence.reward, evidence.action, weight, target, evidence.pmf, evidence.q_hat,
+            evidence.clusters, evidence.bounds,
+        )  # fmt: skip
+        return Interval(value, found.low, found.high, found.centre)
+    if leading.clip is not None and leading.clip < weight.max() and leading.interval == "normal":
+        kept = np.minimum(weight, leading.clip)
+        reward = evidence.reward
+        low, high = identified(kept, reward, evidence.bounds, 1.0 - ALPHA, evidence.clusters, less=reward)
+        return Interval(value, low, high)
+    if leading.interval in ("normal", "bootstrap"):
         low, high = paired_normal(
             leading, evidence.reward, evidence.action, weight, target, evidence.q_hat, evidence.clusters
         )
-    else:
-        return Interval(value, math.nan, math.nan)
-    return Interval(value, low, high)
+        return Interval(value, low, high)
+    return Interval(value, math.nan, math.nan)

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from banditroute.offline.evaluation.findings import AS_LOGGED, Evaluated, EvaluationFindings, Interval
+from banditroute.offline.logs.files import counted
 from banditroute.offline.options import reward_in_words
 
 if TYPE_CHECKING:
@@ -18,25 +19,37 @@ HOW = {"as_logged": "", "static": "", "frozen": " (frozen)", "rejection_replay":
 NOT_IDENTIFIED = "not identified"
 EXPLAINED = {
     "frozen": "Frozen: fitted on the first half of the log, then held still and scored on the second.",
-    "rejection_replay": "Rejection replay: learned only from rows where it drew what was logged.",
+    "rejection_replay": "Rejection replay: met the log cold, learned only from rows where it drew what was "
+    "logged, and is scored on those: the figure is that of its first requests, learning included.",
 }
-BEYOND = "An estimate outside its interval is pulled by a few large weights: go by the interval."
+CENTRED = (
+    "Value is what the interval belongs to: {0}, or where it is a confidence sequence its centre, against "
+    "which bets from both sides have won alike. {0} itself may lie outside, pulled by a few large weights."
+)
 
 
 def columns(result: EvaluationFindings) -> list[str]:
-    """Heads: the leading estimator with its interval, the difference to the log, the others, diagnostics."""
+    """Heads: the value with its interval, the difference to the log, the estimators, diagnostics.
+
+    The value is that of the leading estimator, or where its interval is a sequence, the centre of it.
+    """
     leads, *others = result.estimators
     return [
         "policy",
-        leads,
+        *(["value"] if _centred(result) else [leads]),
         "95% interval",
         f"− {AS_LOGGED}",
         "95% interval",
+        *([leads] if _centred(result) else []),
         *others,
         "ESS",
         "max weight",
         "rows",
     ]
+
+
+def _centred(result: EvaluationFindings) -> bool:
+    return any(policy.leading is not None and policy.leading.centre is not None for policy in result.policies)
 
 
 def label(policy: Evaluated) -> str:
@@ -56,11 +69,11 @@ def _cells(policy: Evaluated, result: EvaluationFindings) -> list[str]:
     difference = policy.difference
     return [
         label(policy),
-        "" if leading is None else f"{leading.value:.4f}",
+        "" if leading is None else f"{policy.shown:.4f}",
         NOT_IDENTIFIED if refused else _interval(leading),
-        "" if difference is None or refused else f"{difference.value:+.4f}",
+        "" if difference is None or refused else f"{difference.shown:+.4f}",
         "" if difference is None or refused else _ends(difference.low, difference.high, "+.4f"),
-        *(_value(policy.estimates.get(name)) for name in result.estimators[1:]),
+        *(_value(policy.estimates.get(name)) for name in result.estimators[not _centred(result) :]),
         "" if leading is None else f"{leading.ess:,.0f}",
         "" if leading is None else f"{leading.max_weight:,.1f}",
         f"{policy.rows:,}" if policy.how != "rejection_replay" else f"{policy.rows:,} of {policy.of:,} used",
@@ -70,7 +83,8 @@ def _cells(policy: Evaluated, result: EvaluationFindings) -> list[str]:
 def caption(result: EvaluationFindings) -> str:
     """What the figures are, and what must be read with them."""
     log = result.log
-    size = f"{log['requests']:,} decisions among {log['models']} models, {log['classes']} classes"
+    classes = counted(log["classes"], "class", "classes")
+    size = f"{counted(log['requests'], 'decision')} among {log['models']} models, {classes}"
     intervals = {
         "normal": "normal intervals",
         "bernstein": "empirical-Bernstein intervals",
@@ -83,7 +97,7 @@ def caption(result: EvaluationFindings) -> str:
         f"Reward is {reward_in_words(result.weights)}, means per request; ESS is what the rows are worth to "
         "that policy, weight is its probability over the log's.",
         *(sentence for how, sentence in EXPLAINED.items() if how in ways),
-        *([BEYOND] if any(_beyond(policy) for policy in result.policies) else []),
+        *([CENTRED.format(result.estimators[0])] if _centred(result) else []),
         *result.notes,
     ]
     weak = _weakest(result)
@@ -91,11 +105,6 @@ def caption(result: EvaluationFindings) -> str:
         lines.append(weak)
     lines += [f"{label(policy)}: {policy.refused}" for policy in result.policies if policy.refused]
     return "\n".join(lines)
-
-
-def _beyond(policy: Evaluated) -> bool:
-    leading = policy.leading
-    return leading is not None and (leading.value < leading.low or leading.value > leading.high)
 
 
 def _weakest(result: EvaluationFindings) -> str | None:
@@ -115,11 +124,10 @@ STYLES = {"as_logged": "bold", "static": "", "frozen": "", "rejection_replay": "
 
 def terminal_table(result: EvaluationFindings) -> Table:
     """A rich table: the log itself first; what it does not identify is dimmed."""
-    from rich.markup import escape
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    table = Table(
-        caption=escape(caption(result)),
+    table = VerbatimTable(
+        caption=caption(result),
         caption_justify="left",
         header_style="bold",
         box=None,
@@ -128,7 +136,7 @@ def terminal_table(result: EvaluationFindings) -> Table:
     for position, name in enumerate(columns(result)):
         table.add_column(name, justify="right" if position else "left", no_wrap=position != 0)
     for kind, cells in rows(result):
-        table.add_row(*(escape(cell) for cell in cells), style=STYLES[kind])
+        table.add_row(*cells, style=STYLES[kind])
     return table
 
 
