@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from banditroute.client import AsyncClient, Client
-    from banditroute.offline import evaluate, simulate
+    from banditroute.offline import evaluate, fit, simulate
     from banditroute.router import AsyncRouter, Router
 
 __version__ = "0.1.0"
 
-__all__ = ["AsyncClient", "AsyncRouter", "Client", "Router", "__version__", "evaluate", "simulate"]
+__all__ = ["AsyncClient", "AsyncRouter", "Client", "Router", "__version__", "evaluate", "fit", "simulate"]
 
 _HOMES = {
     "AsyncClient": "banditroute.client",
@@ -23,6 +23,7 @@ _HOMES = {
     "Client": "banditroute.client",
     "Router": "banditroute.router",
     "evaluate": "banditroute.offline",
+    "fit": "banditroute.offline",
     "simulate": "banditroute.offline",
 }
 

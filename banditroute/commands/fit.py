@@ -72,6 +72,7 @@ def fit(
             log,
             **reading_of(columns, where, features, skip_bad),
             prompts=False,
+            complete=False,
             progress=progress,
         )
     prior = fit_prior(read, settings=settings, source=log.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from banditroute.commands.progress import reading
+from banditroute.commands.results import check_writable
 
 EPILOG = """Formats: banditroute, langfuse, litellm-prior, litellm-spend, openai, openrouter, routerarena,
 routerbench, tensorzero (docs/logs.md says what is taken from each).
@@ -34,15 +35,31 @@ Example:
 @click.option(
     "--quality", metavar="NAME", help="The score or metric that is the quality, if there are several."
 )
+@click.option(
+    "--scale",
+    metavar="WORST:BEST",
+    help="What the scores go from and to, e.g. 1:5; they become 0 and 1. In [0, 1] already by default.",
+)
 @click.option("--skip-bad", is_flag=True, help="Leave broken rows out and say how many; refused by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def import_(form: str, path: Path, out: Path, quality: str | None, skip_bad: bool, as_json: bool) -> None:
+def import_(
+    form: str,
+    path: Path,
+    out: Path,
+    quality: str | None,
+    scale: str | None,
+    skip_bad: bool,
+    as_json: bool,
+) -> None:
     """Converts PATH, a log of a known FORMAT, to a log that simulate, evaluate and fit read."""
     from banditroute.offline.logs.files import counted
     from banditroute.offline.logs.importers.convert import import_log
+    from banditroute.offline.options import parse_scale
 
+    check_writable(out)
+    ends = parse_scale(scale) if scale is not None else None
     with reading() as progress:
-        done = import_log(form, path, out, quality=quality, skip_bad=skip_bad, progress=progress)
+        done = import_log(form, path, out, quality=quality, scale=ends, skip_bad=skip_bad, progress=progress)
     if as_json:
         told = {"rows": done.rows, "requests": done.requests, "models": done.models, "kind": done.kind}
         click.echo(json.dumps({"log": str(done.path), **told, "notes": done.notes}))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -14,7 +13,7 @@ from banditroute.commands.results import deliver, progress_shown, show
 
 if TYPE_CHECKING:
     from banditroute.offline.logs.queries import Progress as Reading
-    from banditroute.offline.logs.reading import Log
+    from banditroute.offline.worlds.fitted import FittedWorld
 
 OPTIONS = ("log", "policies", "seeds", "weights", "jobs", "cluster", "json_path", "plot_path")
 """Parameters of `simulate` that mean something to a scenario."""
@@ -72,22 +71,33 @@ def play_scenario(
     deliver(result, json_path, plot_path)
 
 
-def draw_world(
+def opened_world(
     path: Path,
-    requests: int,
     columns: Mapping[str, str] | None,
     where: Mapping[str, str] | None,
     features: Sequence[str],
     skip_bad: bool,
     json_path: str | None,
+    plot_path: Path | None,
     reading: Reading,
-) -> Log:
-    """Requests drawn from a world fitted to a log; how well it fits is shown first."""
+) -> tuple[FittedWorld, list[str], dict[str, Any]]:
+    """The world fitted to a log, what is to be said of that log, and for the JSON how well the world fits,
+    which is shown first, and drawn where the path says."""
+    from banditroute.config.settings import Settings
     from banditroute.offline.logs.reading import read_log
+    from banditroute.offline.simulation.hearsay import judges_word
     from banditroute.offline.worlds.check import check_of_fit
     from banditroute.offline.worlds.checktables import terminal_tables
     from banditroute.offline.worlds.fitted import fit_world
 
     log = read_log(path, columns=columns, where=where, features=features, skip_bad=skip_bad, progress=reading)
-    show(terminal_tables(check_of_fit(log)), "", stderr=json_path == "-")
-    return replace(fit_world(log).draw(requests, seed=0), notes=tuple(log.notes))
+    fit = check_of_fit(log)
+    show(terminal_tables(fit), "", stderr=json_path == "-")
+    world = fit_world(log)
+    if plot_path is not None:
+        from banditroute.offline.worlds.checkplots import draw_fit
+
+        draw_fit(world, log, plot_path)
+        click.echo(f"Drew {plot_path}.", err=True)
+    notes = [*log.notes, *judges_word(log, Settings())[1]]
+    return world, notes, {"check_of_fit": fit.to_dict()}

@@ -103,6 +103,13 @@ EPILOG = """Example:
     metavar="N",
     help="Play N requests drawn from a world fitted to LOG; shows first how well it fits.",
 )
+@click.option(
+    "--plot-fit",
+    "fit_path",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="With --world: draw the quantiles of LOG against those of the world (PNG, SVG, PDF).",
+)
 @click.option("--cluster", metavar="ADDRESS", help="A dask scheduler whose workers play the learners.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes; all cores by default.")
 @click.option("--json", "json_path", metavar="F", help="Write the figures as JSON; - is standard output.")
@@ -133,6 +140,7 @@ def simulate(
     frontier: bool,
     keep: str | None,
     world: int | None,
+    fit_path: Path | None,
     cluster: str | None,
     jobs: int | None,
     json_path: str | None,
@@ -149,15 +157,17 @@ def simulate(
 
     LOG may also be a scenario: a .toml file, or the name of one that ships, such as price-cut.
     """
-    from banditroute.commands.scenario import draw_world, play_scenario
+    from banditroute.commands.scenario import opened_world, play_scenario
     from banditroute.config.load import load_settings
     from banditroute.offline.options import parse_pairs
     from banditroute.offline.simulation.run import simulate as run
     from banditroute.offline.tradeoff.run import frontier as draw_frontier
+    from banditroute.offline.worlds.drawn import drawn_once, simulate_drawn
     from banditroute.offline.worlds.reading import is_scenario
 
-    check_writable(plot_path, json_path)
+    check_writable(plot_path, json_path, fit_path)
     check_plot(plot_path)
+    check_plot(fit_path)
     if is_scenario(log):
         play_scenario(log, policies, seeds, weights, jobs, cluster, json_path, plot_path)
         return
@@ -170,7 +180,7 @@ def simulate(
         "half_lives": parse_pairs(half_life, "--half-life") if half_life else None,
     }
     _check_frontier(frontier, keep)
-    _check_world(world, train)
+    _check_world(world, train, fit_path)
     with progress_shown("runs") as (progress, reading):
         options: dict[str, Any] = {
             "weights": parse_pairs(weights, "--weights") if weights is not None else None,
@@ -186,17 +196,24 @@ def simulate(
             "reading": reading,
         }
         source: Path | Log = log
+        more: dict[str, Any] = {}
         if world is None:
             options |= read
         else:
-            source = draw_world(log, world, json_path=json_path, **read)
-        if frontier:
-            result: Result = draw_frontier(
+            fitted, notes, more = opened_world(log, json_path=json_path, plot_path=fit_path, **read)
+        if world is not None and not frontier:
+            result: Result = simulate_drawn(
+                fitted, world, policies or None, notes=notes, train=train, **told, **options
+            )
+        elif frontier:
+            if world is not None:
+                source = drawn_once(fitted, world, notes)
+            result = draw_frontier(
                 source, policies or None, keep=keep or "99%", train=train or "0.3", **options
             )
         else:
             result = run(source, policies or None, train=train, **told, **options)
-    deliver(result, json_path, plot_path)
+    deliver(result, json_path, plot_path, more)
 
 
 def _check_log(log: Path) -> None:
@@ -208,8 +225,10 @@ def _check_log(log: Path) -> None:
         raise click.UsageError(f"There is no log or scenario {log}; {nearest(log.name, list(shipped()))}")
 
 
-def _check_world(world: int | None, train: str | None) -> None:
-    """Refuses to choose rows of the file where the requests are drawn."""
+def _check_world(world: int | None, train: str | None, fit_path: Path | None) -> None:
+    """Refuses to choose rows of the file where the requests are drawn, and to draw the fit of no world."""
+    if world is None and fit_path is not None:
+        raise click.UsageError("--plot-fit draws how well a world fits; add --world N.")
     if world is not None and train is not None and "=" in train:
         raise click.UsageError(
             f"--train {train} chooses rows of the log, and --world draws requests that are none of them; "

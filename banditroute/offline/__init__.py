@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from banditroute.offline.estimators import PolicyValue, estimate
     from banditroute.offline.evaluation.result import Evaluation
     from banditroute.offline.evaluation.run import evaluate
+    from banditroute.offline.history.fit import fit
     from banditroute.offline.logs.decisionlog import DecisionLog
     from banditroute.offline.logs.reading import Log, read_log
     from banditroute.offline.simulation.result import SimulationResult
@@ -27,6 +28,7 @@ __all__ = [
     "SimulationResult",
     "estimate",
     "evaluate",
+    "fit",
     "frontier",
     "read_log",
     "simulate",
@@ -41,6 +43,7 @@ _HOMES = {
     "SimulationResult": "simulation.result",
     "estimate": "estimators",
     "evaluate": "evaluation.run",
+    "fit": "history.fit",
     "frontier": "tradeoff.run",
     "read_log": "logs.reading",
     "simulate": "simulation.run",

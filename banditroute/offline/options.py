@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from banditroute.config.priors import Prior
 from banditroute.errors import LogError
 from banditroute.offline.logs.files import suggestion
 from banditroute.types import Weights
@@ -35,6 +37,35 @@ def parse_names(text: str, option: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def parse_scale(text: str) -> tuple[float, float]:
+    """`1:5` as the worst and the best score there can be."""
+    try:
+        worst, best = (float(end) for end in text.split(":"))
+    except ValueError:
+        worst = best = math.nan
+    if not (abs(worst) <= LARGEST and abs(best) <= LARGEST and worst != best):
+        raise LogError(
+            f"--scale takes the worst and the best score, as in --scale 1:5; '{text}' is not that."
+        )
+    return worst, best
+
+
+def one_or_several(names: Sequence[str] | str | None, what: str) -> list[str]:
+    """Names, each once; a single one may stand alone, None for none. `what` they are, for the refusal."""
+    if names is None or isinstance(names, str):
+        return [] if names is None else [names]
+    given = list(names) if isinstance(names, Iterable) else [names]
+    if not all(isinstance(name, str) for name in given):
+        raise LogError(f"{what} are {names!r}; give a name, or a list of names.")
+    return list(dict.fromkeys(given))
+
+
+def check_prior(prior: object) -> None:
+    """Refuses what is neither a prior nor the path of one."""
+    if prior is not None and not isinstance(prior, Prior | str | Path):
+        raise LogError(f"The prior is {prior!r}; give one that fit made, or the path of its file.")
+
+
 def refuse_reading(columns: object, where: object, features: object, skip_bad: bool) -> None:
     """Refuses, for a log in memory, the options that say how a file is read: they would do nothing."""
     if columns or where or features or skip_bad:
@@ -50,6 +81,8 @@ LARGEST = 1e9
 
 def parse_weights(given: Weights | Mapping[str, object] | None, default: Weights) -> Weights:
     """The weights to score with. What a mapping does not name keeps its default."""
+    if given is not None and not isinstance(given, Weights | Mapping):
+        raise LogError(f"The weights are {given!r}; give them by name, as {{'quality': 1, 'usd': 20}}.")
     if given is None:
         weights = default
     elif isinstance(given, Weights):

@@ -58,16 +58,31 @@ def test_right_history_saves_most_of_the_regret_and_wrong_history_is_let_go(regr
     assert wrong.mean() < 0.5 * believed.mean()
 
 
-def test_wrong_history_costs_a_quarter_more_than_none_where_models_differ_in_cost() -> None:
-    """Nothing is paid for cost here: it tells only whose history is whose. In 240 seeded worlds wrong history
-    had 1.03 times the regret of a cold start; 48 fresh ones would fail in 0.4% of trials."""
+def cold_and_wrong(worlds: int) -> tuple[float, float]:
+    """Mean regret of a cold start, and with history under wrong labels. Nothing is paid for cost here: it
+    tells only whose history is whose."""
     rows = []
-    for seed in range(WORLDS):
+    for seed in range(worlds):
         mean = world(seed)
         log, prior = a_log(mean, 600, seed, billed=True), fit_prior(a_log(mean, 800, seed, billed=True))
         rows.append([regret(log, mean, seed, known) for known in (None, under_other_labels(prior))])
     cold, wrong = np.array(rows).mean(axis=0)
+    return float(cold), float(wrong)
+
+
+@pytest.mark.full
+def test_wrong_history_costs_at_most_a_quarter_more_than_none_where_models_differ_in_cost() -> None:
+    """In 160 of these worlds wrong history had 1.14 times the regret of a cold start; 240 others would fail
+    in 0.8% of trials."""
+    cold, wrong = cold_and_wrong(240)
     assert wrong < 1.25 * cold
+
+
+def test_wrong_history_is_soon_let_go_where_models_differ_in_cost() -> None:
+    """A quick look at fewer worlds, where the ratio varies by 0.09: one in 1,000 trials would fail. History
+    that is judged factor by factor has 1.49."""
+    cold, wrong = cold_and_wrong(WORLDS)
+    assert wrong < 1.45 * cold
 
 
 def test_without_history_the_fit_is_the_same_to_the_last_bit() -> None:

@@ -115,7 +115,7 @@ def levels(state: State, factor: int) -> Floats:
 def belief(state: State) -> Judged:
     """How live outcomes judge history."""
     frame = state.frame
-    found = judged(state.stats, frame.past, frame.trust, frame.priors, [1.0] * 5)
+    found = judged(state.stats, frame.past, frame.own, frame.trust, frame.priors, [1.0] * 5)
     assert found is not None
     return found
 

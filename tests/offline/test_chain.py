@@ -144,7 +144,10 @@ def test_what_goes_beyond_one_decision_is_found_and_refused() -> None:
 
 def test_a_limited_budget_is_not_evaluated_on_other_decisions() -> None:
     log = world(600, 1).logged(np.full((600, 3), 1 / 3), 1)
-    found = evaluate(log, ["budget", "budget:{usd_per_day: 1}"], weights={"quality": 1.0, "usd": 0.0})
+    prices = {"small": 0.001, "medium": 0.002, "large": 0.005}
+    priced = Settings(models=tuple(Model(name, usd_per_request=usd) for name, usd in prices.items()))
+    names = ["budget", "budget:{usd_per_day: 1}"]
+    found = evaluate(log, names, weights={"quality": 1.0, "usd": 0.0}, settings=priced)
     refused = {row.policy: row.refused for row in found.policies}
     assert refused["budget"] is None
     assert "depends on what it has spent itself" in str(refused["budget:{usd_per_day: 1}"])

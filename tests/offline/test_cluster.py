@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,12 +115,31 @@ def test_processes_here_and_machines_there_are_not_mixed(address: str, log: Log)
 
 
 def test_nobody_at_the_address(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spread, "WAIT", 1)
-    with socket.socket() as taken:
+    monkeypatch.setattr(spread, "ANSWER", 0.5)
+    left_behind: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", left_behind.append)
+    with socket.socket() as taken, socket.socket() as silent:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused at once
-        for address in (f"tcp://127.0.0.1:{taken.getsockname()[1]}", "nonsense://x", "127.0.0.1"):
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()  # and never answers
+        port, other = (one.getsockname()[1] for one in (taken, silent))
+        for address in (
+            f"tcp://127.0.0.1:{port}",
+            f"tcp://127.0.0.1:{other}",
+            f"nonsense://127.0.0.1:{other}",
+        ):
             with pytest.raises(LogError, match="No dask scheduler answers at"):
                 simulate(log, POLICIES, cluster=address)
+    gc.collect()
+    assert left_behind == []  # a client that never connected would complain when it is forgotten
+
+
+@pytest.mark.parametrize(
+    "address", ["banana", "nonsense://x", "127.0.0.1", "tcp://:8786", "tcp://127.0.0.1:1e3"]
+)
+def test_what_is_no_address(address: str, log: Log) -> None:
+    with pytest.raises(LogError, match=f"{address} is no address of a scheduler; write its host and port"):
+        simulate(log, POLICIES, cluster=address)
 
 
 def test_a_scheduler_without_workers(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

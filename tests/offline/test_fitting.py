@@ -195,6 +195,18 @@ def test_the_command_writes_the_file_and_shows_what_changes(write: WriteLog, tmp
     assert "held-out data" in " ".join(shown.stdout.split())
 
 
+def test_a_log_too_small_to_hold_anything_out_says_so(write: WriteLog, tmp_path: Path) -> None:
+    """One request: nothing was held out, so nothing was predicted with it."""
+    path, out = write(make_rows(1)), tmp_path / "prior.json"
+    done = CliRunner().invoke(fit_command, [str(path), "-o", str(out), "--json", "-"])
+    quality = json.loads(done.stdout)["factors"]["quality"]
+    assert quality["held_out_score"] is None
+    assert quality["held_out_score_without"] is None
+    shown = " ".join(CliRunner().invoke(fit_command, [str(path), "-o", str(out)]).stdout.split())
+    assert "quality: the log is too small to hold any of it out, so it does not count" in shown
+    assert "held-out" not in shown
+
+
 def test_the_command_refuses_with_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["fit", str(tmp_path / "none.csv"), "-o", str(tmp_path / "prior.json")])

@@ -53,11 +53,11 @@ BAD: dict[str, tuple[Mutation, str]] = {
     "propensity above 1": (changed(3, propensity=1.01), "probability in"),
     "propensity in some rows only": (
         changed(3, propensity=None, pmf=None),
-        "1 of 30 decisions have no propensity",
+        "1 of 30 decisions has no propensity",
     ),
     "kinds that do not explain it": (
         lambda rows: changed(0, propensity=None, pmf=None)(every(kind="drawn")(rows)),
-        "1 of 30 decisions have no propensity",
+        "1 of 30 decisions has no propensity",
     ),
     "one request twice": (lambda rows: [*rows, rows[0]], "request r000, model medium, 2 rows"),
     "one request with two models": (
@@ -79,7 +79,7 @@ SKIPPED: dict[str, tuple[Mutation, int, str]] = {
     "candidates": (changed(2, candidates="small,small"), 29, r"1 row has no list of models.*row 3"),
     "pmf": (changed(1, pmf="[0.5, 0.5]"), 29, "no list of probabilities"),
     "quality": (changed(5, quality="good"), 29, r"1 row has a quality that is not .*row 6: good"),
-    "no propensity": (changed(3, propensity=None, pmf=None), 29, "1 of 30 decisions have no propensity"),
+    "no propensity": (changed(3, propensity=None, pmf=None), 29, "1 of 30 decisions has no propensity"),
     "double": (lambda rows: [*rows, rows[7]], 29, "all rows of their requests.*request r007"),
     "no model": (changed(0, model=" "), 29, r"no model \(the first is row 1\)"),
 }

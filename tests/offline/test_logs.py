@@ -187,7 +187,7 @@ BAD_ROWS: dict[str, tuple[Mutation, str]] = {
     "logged": (lambda r: only_first(r, propensity=0.3), "[Oo]ff-policy evaluation"),
     "partly logged": (
         lambda r: [{**x, "propensity": 0.5 if i else ""} for i, x in enumerate(only_first(r))],
-        "1 of 60 decisions have no propensity",
+        "1 of 60 decisions has no propensity",
     ),
     "propensity 0": (lambda r: only_first(r, propensity=0), "probability in"),
     "one model": (lambda r: [x for x in r if x["model"] == "small"], "one model only, small"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from banditroute.config.feedback import Guardrail
 from banditroute.config.settings import Settings
 from banditroute.offline.logs.reading import Log
 from banditroute.offline.replay.catalogue import contexts, log_settings
@@ -39,6 +40,48 @@ def test_the_compiled_loop_chooses_as_the_live_one(name: str, timed: bool, rich_
     live, _ = replay_reference(log, policy, settings, weights, 3, known)
     np.testing.assert_array_equal(fast.actions, live)
     assert len(set(fast.actions.tolist())) > 1
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "budget",
+        "budget:{quality: 0.75, usd_per_day: 0.3}",  # runs out at two thirds of the longer day
+        "budget:{quality: 0.99, usd_per_day: 0.002}",  # at once; no model is good enough before
+    ],
+)
+def test_a_compiled_budget_spends_as_the_live_one(name: str, timed: bool, rich_log: Log) -> None:
+    """The same 1,000 choices over two days, some bills never sent; and the same fit at the end."""
+    billed = np.where(np.random.default_rng(8).random(rich_log.usd.shape) < 0.9, rich_log.usd, np.nan)
+    log = replace(rich_log, usd=billed, at=rich_log.at if timed else None)
+    settings = log_settings(log, Settings(), WEIGHTS)
+    policy = get_policy(name, settings)
+    told: dict[str, Any] = {"feedback": parse_feedback(log, 0.5, 30, 0, 1.0)}
+    known = contexts(log, settings, text=False)
+    fast, ended = replay_learning(log, policy, settings, WEIGHTS, 3, **told)
+    live, state = replay_reference(log, policy, settings, WEIGHTS, 3, known, **told)
+    np.testing.assert_array_equal(fast, live)
+    np.testing.assert_array_equal(replay(log, policy, settings, WEIGHTS, 3, known, **told).actions, live)
+    assert len(set(live.tolist())) > 1
+    for one, other in zip(ended.stats, state.stats, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            np.testing.assert_array_equal(one.xy, other.xy)
+
+
+def test_a_budget_with_a_guardrail_is_played_live(rich_log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled loop knows no bounds, which a budget in service would be held to."""
+    guard = Guardrail(request_class="x", baseline="d", margin=0.01)
+    settings = replace(settings_of(rich_log), guardrails=(guard,))
+    played = []
+    monkeypatch.setattr(
+        "banditroute.offline.replay.run.replay_reference",
+        lambda *_, **__: played.append("live") or (np.zeros(len(rich_log), np.int64), None),
+    )
+    replay(rich_log, get_policy("budget", settings), settings, WEIGHTS, 0)
+    replay(rich_log, get_policy("budget", settings_of(rich_log)), settings_of(rich_log), WEIGHTS, 0)
+    assert played == ["live"]
 
 
 @pytest.mark.parametrize(("timed", "delay", "batch"), [(True, "20min", "3h"), (False, 25, 10)])

@@ -85,9 +85,9 @@ class Collected:
 
     def table(self) -> Table:
         """One row per model."""
-        from rich.table import Table
+        from banditroute.offline.verbatim import VerbatimTable
 
-        table = Table(header_style="bold", box=None, pad_edge=False, caption_justify="left")
+        table = VerbatimTable(header_style="bold", box=None, pad_edge=False, caption_justify="left")
         for column in ("model", "answers", "quality", "USD/1,000", "p50 s", "tokens out", "failed"):
             table.add_column(column, justify="left" if column == "model" else "right", no_wrap=True)
         for of in self.models:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from banditroute.config.priors import Prior
+from banditroute.config.priors import FactorHistory, Prior
 from banditroute.config.settings import RequestClass, Settings
 from banditroute.core.base import Slate
 from banditroute.core.state import State, initial_state
@@ -20,6 +20,16 @@ from banditroute.types import OTHER, Context, Model, Preferences
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+REPLACED = {
+    "output_tokens": ": USD take its place, since there are no prices per token to turn tokens into USD by",
+    "usd": ": output tokens take its place, at the configured prices per token",
+}
+"""Why a factor that the log knows is not learned."""
+
+COMMON = {"quality": "hard", "seconds": "slow", "output_tokens": "long", "usd": "dear"}
+"""What a request can be for all models alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +65,8 @@ class Fitted:
             "factors": {
                 name: {
                     "trust": factor.trust,
-                    "held_out_score": factor.scores.get(f"{factor.trust:g}"),
-                    "held_out_score_without": factor.scores.get("0"),
+                    "held_out_score": factor.scores.get(f"{factor.trust:g}") if _told(factor) else None,
+                    "held_out_score_without": factor.scores.get("0") if _told(factor) else None,
                     "scores": dict(factor.scores),
                     "models": {
                         row.model: {"outcomes": row.outcomes, "mean": row.mean, "counts_for": row.counts_for}
@@ -75,16 +85,16 @@ class Fitted:
 
     def tables(self) -> list[Table]:
         """Rich tables: the models, and what changes at the start."""
-        from rich.table import Table
+        from banditroute.offline.verbatim import VerbatimTable
 
-        models = Table(header_style="bold", box=None, pad_edge=False, caption_justify="left")
+        models = VerbatimTable(header_style="bold", box=None, pad_edge=False, caption_justify="left")
         models.caption = "\n".join(self._sentences())
         for column in ("model", "factor", "outcomes", "mean", "counts for"):
             models.add_column(column, justify="left" if column in ("model", "factor") else "right")
         for row in self.rows:
             counts = "not used" if row.counts_for is None else f"{row.counts_for:,.0f}"
             models.add_row(row.model, row.factor, f"{row.outcomes:,.0f}", f"{row.mean:.4g}", counts)
-        starts = Table(header_style="bold", box=None, pad_edge=False, caption_justify="left")
+        starts = VerbatimTable(header_style="bold", box=None, pad_edge=False, caption_justify="left")
         starts.caption = (
             "Share of the first choices of each class, without → with the prior, where any is left."
         )
@@ -100,25 +110,56 @@ class Fitted:
             )
         return [models, starts]
 
-    def _worth(self, name: str, trust: float) -> str:
-        """What history counts for at most in these rows, where that is less than it might."""
-        most = max((row.counts_for or 0.0 for row in self.rows if row.factor == name), default=0.0)
-        if round(most) >= round(trust):
-            return ""
-        return (
-            f" Here it comes to {most:,.0f} at most: the log holds no more, or a judge's scores, as long as "
-            "people have not scored the same answers, count for few."
-        )
+    def _worth(self, name: str, factor: FactorHistory) -> str:
+        """Why it comes to less in these rows than it might, or to more than the log holds."""
+        rows = [row for row in self.rows if row.factor == name]
+        counted = {row: row.counts_for for row in rows if row.counts_for is not None}
+        if not counted:
+            return f" It is not used{REPLACED.get(name, '')}."
+        most = max(counted.values())
+        cell = max(n for model in factor.models.values() for _, _, n, *_ in model.cells)
+        if name == "quality" and self.judges and round(most) < round(factor.trust):
+            return (
+                f" Here it comes to {most:,.0f} at most: a judge's scores, as long as people have not scored "
+                "the same answers, count for few."
+            )
+        if any(round(worth) > round(row.outcomes) for row, worth in counted.items()):
+            return (
+                " It counts for more outcomes than there are, since models answered the same requests: what "
+                f"is {COMMON.get(name, 'high')} for all of them cancels where they are compared."
+            )
+        if round(cell) < round(factor.trust):
+            return (
+                f" Here it comes to {most:,.0f} at most, over all classes of a model: the log has no more "
+                f"than {cell:,.0f} in one."
+            )
+        return ""
 
     def _sentences(self) -> list[str]:
-        return [
-            f"{name}: history counts for at most {factor.trust:,.0f} outcomes per model to start with, "
-            f"chosen by held-out data (log score per cell {factor.scores[f'{factor.trust:g}']:.2f}, "
-            f"without history {factor.scores['0']:.2f}).{self._worth(name, factor.trust)}"
-            if factor.trust
-            else f"{name}: held-out data is predicted no better with history than without; it does not count."
-            for name, factor in self.prior.factors.items()
-        ]
+        return [self._sentence(name, factor) for name, factor in self.prior.factors.items()]
+
+    def _sentence(self, name: str, factor: FactorHistory) -> str:
+        """For how much the history of a factor counts, and how that is known."""
+        most = f"history counts for at most {factor.trust:,.0f} outcomes per model and class to start with"
+        if not _told(factor):
+            worth = most if factor.trust else "it does not count"
+            return (
+                f"{name}: the log is too small to hold any of it out, so {worth}, whatever it may be worth."
+            )
+        if not factor.trust:
+            return (
+                f"{name}: held-out data is predicted no better with history than without; it does not count."
+            )
+        return (
+            f"{name}: {most}, chosen by held-out data (log score per cell "
+            f"{factor.scores[f'{factor.trust:g}']:.2f}, without history {factor.scores['0']:.2f})."
+            f"{self._worth(name, factor)}"
+        )
+
+
+def _told(factor: FactorHistory) -> bool:
+    """Whether anything was held out: else history predicts alike whatever it counts for."""
+    return len(set(factor.scores.values())) > 1
 
 
 def describe(prior: Prior, settings: Settings | None = None, judges: Sequence[JudgeFound] = ()) -> Fitted:

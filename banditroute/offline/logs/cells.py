@@ -102,9 +102,8 @@ def row_checks(file: LogFile, found: Mapping[str, str], features: Sequence[str])
     for name, (must, right) in NUMBERS.items():
         if name in found:
             cell, within = text(found[name], present), right.format(_number(name, found[name], present))
-            remedy = (
-                f"scale scores to [0, 1], and {_BLANK}" if "quality" in name else f"mend it, and {_BLANK}"
-            )
+            mended = "scale scores to [0, 1], as import does by --scale" if "quality" in name else "mend it"
+            remedy = f"{mended}, and {_BLANK}"
             what = f"a {found[name]} that is not {must}"
             checks.append(Check(f"NOT coalesce({within}, {cell} IS NULL)", what, cell, remedy))
     if "at" in found:

@@ -8,11 +8,10 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from banditroute.errors import LogError
 from banditroute.offline.logs.cells import FACTORS, TYPED, feature_names
 from banditroute.offline.logs.choices import TOLERANCE, Candidates, read_candidates, read_pmf
 from banditroute.offline.logs.decisionlog import Bools, DecisionLog, Floats, Ints
-from banditroute.offline.logs.files import counted
+from banditroute.offline.logs.files import counted, refused_rows
 from banditroute.offline.logs.judged import judged_rows
 from banditroute.offline.logs.prompts import prompts_of
 from banditroute.offline.logs.queries import codes, column, floats, ints, texts
@@ -41,12 +40,14 @@ class _Sieve:
         first = place_in_file(self.file, int(self.number[bad.argmax()]))
         sentence = f"{counted(count, 'row has', 'rows have')} {what} (the first is row {first:,})"
         if not self.skip_bad or count == self.keep.sum():
-            raise LogError(f"{sentence}; {remedy}.")
+            raise refused_rows(self.file.path, sentence, remedy, others=count < self.keep.sum())
         self.keep &= ~bad
         self.rows.notes.append(f"Left out: {sentence}.")
 
 
-def assemble_decisions(file: LogFile, rows: Rows, *, skip_bad: bool, drawn_only: bool) -> DecisionLog:
+def assemble_decisions(
+    file: LogFile, rows: Rows, *, skip_bad: bool, drawn_only: bool, complete: bool = True
+) -> DecisionLog:
     """The arrays of a log with one row per request. Refuses what its columns contradict one another in."""
     connection, found = rows.connection, rows.found
     number = ints(connection, "row", "outcomes")
@@ -67,7 +68,7 @@ def assemble_decisions(file: LogFile, rows: Rows, *, skip_bad: bool, drawn_only:
             ~eligible[np.arange(len(action)), action], f"a {found['model']} that is not among its candidates",
             f"add it to {found['candidates']}, which lists every model that could have been chosen",
         )  # fmt: skip
-    propensity = _propensity(sieve, drawn_only)
+    propensity = _propensity(sieve, drawn_only, complete)
     pmf = _pmf(sieve, candidates, models, action, propensity)
     order = _order(rows, number)
     order = order[sieve.keep[order]]
@@ -119,7 +120,7 @@ def _models(names: list[str], chosen: Ints, candidates: Candidates | None, keep:
     return tuple(sorted(there))
 
 
-def _propensity(sieve: _Sieve, drawn_only: bool) -> Floats | None:
+def _propensity(sieve: _Sieve, drawn_only: bool, complete: bool) -> Floats | None:
     """The propensities; None where there are none, or not of every row and the log is not to be cut."""
     rows = sieve.rows
     if "propensity" not in rows.found:
@@ -138,9 +139,17 @@ def _propensity(sieve: _Sieve, drawn_only: bool) -> Floats | None:
         rows.notes.append(f"Left out: {told}.")
         sieve.keep &= ~absent
         return propensity
-    what = f"{absent.sum():,} of {sieve.keep.sum():,} decisions have no propensity"
+    have = "has" if absent.sum() == 1 else "have"
+    what = f"{absent.sum():,} of {counted(int(sieve.keep.sum()), 'decision')} {have} no propensity"
+    if not complete:
+        rows.notes.append(f"{what}: the log is taken as observational.")
+        aside = absent & undrawn & drawn_only
+        if aside.any():
+            rows.notes.append(f"Left out: {counted(int(aside.sum()), 'decision')} not drawn ({kinds}).")
+            sieve.keep &= ~aside
+        return None
     if not sieve.skip_bad:
-        raise LogError(f"{what}; give it for every row, or leave those rows out.")
+        raise refused_rows(rows.path, what, "give it for every row")
     rows.notes.append(f"Left out: {what}.")
     sieve.keep &= ~absent
     return propensity

@@ -57,6 +57,12 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"1 {one}" if number == 1 else f"{number:,} {several or one + 's'}"
 
 
+def refused_rows(path: Path, what: str, remedy: str, *, others: bool = True) -> LogError:
+    """The refusal of rows that something is wrong with; where there are `others`, these can be left out."""
+    way = " --skip-bad leaves out what is broken, and says how many." if others else ""
+    return LogError(f"{path}: {what}; {remedy}.{way}")
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """' Did you mean …?' where something known is close, else nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)

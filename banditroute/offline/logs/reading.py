@@ -23,7 +23,7 @@ from banditroute.offline.logs.decisions import assemble_decisions
 from banditroute.offline.logs.judged import Judged, judged_rows
 from banditroute.offline.logs.prompts import prompts_of
 from banditroute.offline.logs.queries import Progress, codes, ints, plain_floats, run
-from banditroute.offline.logs.shape import complete_requests
+from banditroute.offline.logs.shape import requests_of
 from banditroute.offline.logs.source import LogFile, open_log
 
 Floats = NDArray[np.float64]
@@ -41,7 +41,8 @@ class Log:
     are sorted. `features` are numeric columns `(n,)` that the caller asked for.
     """
 
-    kind: Literal["full_information"]
+    kind: Literal["full_information", "partial"]
+    """Partial where some requests lack some of the models: then it tells outcomes, and compares nothing."""
     request_ids: NDArray[np.str_]
     models: tuple[str, ...]
     classes: tuple[str, ...]
@@ -73,6 +74,7 @@ def read_log(
     prompts: bool = True,
     skip_bad: bool = False,
     drawn_only: bool = True,
+    complete: bool = True,
     progress: Progress | None = None,
 ) -> Log | DecisionLog:
     """Reads a CSV, JSONL or Parquet log. Raises LogError, with the way out, where it cannot be trusted.
@@ -81,7 +83,8 @@ def read_log(
     equal the values. A missing class counts as `other`. Without `prompts` they are not read: they are
     most of the memory. Broken rows are refused, or left out with a note by `skip_bad`. Of decisions whose
     `kind` says that they were not drawn, `drawn_only` leaves out those without a propensity where others
-    have one; otherwise such a log is observational.
+    have one; otherwise such a log is observational. Where only what was seen matters, and not who was
+    chosen or why, it need not be `complete`: requests may lack some models, decisions a propensity.
     """
     import duckdb
 
@@ -93,9 +96,9 @@ def read_log(
         if not prompts:
             found.pop("prompt", None)
         rows = table.make(file, found, where or {}, features, skip_bad=skip_bad, progress=progress)
-        models = complete_requests(rows, skip_bad)
+        models = requests_of(rows, skip_bad, complete)
         if models is None:
-            return assemble_decisions(file, rows, skip_bad=skip_bad, drawn_only=drawn_only)
+            return assemble_decisions(file, rows, skip_bad=skip_bad, drawn_only=drawn_only, complete=complete)
         return _assemble(file, rows, models)
     except duckdb.Error as error:
         raise files.unreadable(path, error) from error
@@ -135,7 +138,7 @@ def _assemble(file: LogFile, rows: table.Rows, models: tuple[str, ...]) -> Log:
     class_index, classes = codes(connection, "class", f"(SELECT * FROM requests ORDER BY {order})")
     units = requests.get("unit")
     return Log(
-        kind="full_information",
+        kind="partial" if rows.partial else "full_information",
         request_ids=np.asarray(requests["request_id"]),
         models=models,
         classes=tuple(classes),

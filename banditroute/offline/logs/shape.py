@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from banditroute.errors import LogError
 from banditroute.offline.logs.cells import feature_names
-from banditroute.offline.logs.files import counted
+from banditroute.offline.logs.files import counted, refused_rows, some
 from banditroute.offline.logs.queries import fetch
 from banditroute.offline.logs.table import Rows, keep_requests
 
 MAX_MODELS = 64
 
 
-def complete_requests(rows: Rows, skip_bad: bool) -> tuple[str, ...] | None:
-    """Makes the relation `requests` of a full-information log and gives its models, sorted; None where
-    every request has one row.
+def requests_of(rows: Rows, skip_bad: bool, complete: bool = True) -> tuple[str, ...] | None:
+    """Makes the relation `requests` of a log with several models for a request, and gives its models, sorted;
+    None where every request has one row.
 
-    Refuses a mixture, and rows that contradict one another; `skip_bad` leaves those requests out.
+    Refuses rows that contradict one another, and where requests have to be `complete`, a mixture; `skip_bad`
+    leaves those requests out.
     """
     connection = rows.connection
     total, requests = fetch(connection, "SELECT count(*), count(DISTINCT request_id) FROM outcomes")[0]
@@ -28,16 +29,15 @@ def complete_requests(rows: Rows, skip_bad: bool) -> tuple[str, ...] | None:
     problems = [problem for problem in (_double(rows), _torn(rows)) if problem]
     if problems:
         if not skip_bad:
-            raise LogError(problems[0])
-        rows.notes.extend(f"Left out with all rows of their requests: {problem}" for problem in problems)
+            raise refused_rows(rows.path, *problems[0])
+        rows.notes.extend(
+            f"Left out with all rows of their requests: {'; '.join(problem)}." for problem in problems
+        )
         keep_requests(rows, "SELECT request_id FROM requests WHERE rows = seen AND class = other_class")
         connection.execute("DROP TABLE requests; DROP TYPE texts_of_model")
-        return complete_requests(rows, skip_bad)
-    ((fewest, most, short),) = fetch(
-        connection, f"SELECT min(rows), max(rows), count(*) FILTER (rows < {len(models)}) FROM requests"
-    )
-    if fewest < len(models):
-        _settle_partial(rows, models, most, short, requests, skip_bad)
+        return requests_of(rows, skip_bad, complete)
+    if fetch(connection, f"SELECT 1 FROM requests WHERE rows < {len(models)} LIMIT 1"):
+        _settle_partial(rows, models, requests, skip_bad, complete)
     return models
 
 
@@ -82,8 +82,8 @@ def _make_requests(rows: Rows) -> None:
     )
 
 
-def _double(rows: Rows) -> str | None:
-    """What to say of pairs of request and model that have several rows."""
+def _double(rows: Rows) -> tuple[str, str] | None:
+    """What to say of pairs of request and model that have several rows, and the way out."""
     if not fetch(rows.connection, "SELECT 1 FROM requests WHERE rows > seen LIMIT 1"):
         return None
     double = fetch(
@@ -95,32 +95,52 @@ def _double(rows: Rows) -> str | None:
     request, model, times = double[0]
     pairs = counted(len(double), "pair of request and model has", "pairs of request and model have")
     return (
-        f"{pairs} several rows (the first: request {request}, "
-        f"model {model}, {times} rows); keep one row per pair."
+        f"{pairs} several rows (the first: request {request}, model {model}, {times} rows)",
+        "keep one row per pair",
     )
 
 
-def _torn(rows: Rows) -> str | None:
-    """What to say of requests whose rows disagree on the class."""
+def _torn(rows: Rows) -> tuple[str, str] | None:
+    """What to say of requests whose rows disagree on the class, and the way out."""
     torn = fetch(rows.connection, "SELECT request_id FROM requests WHERE class <> other_class ORDER BY row")
     if not torn:
         return None
     return (
         f"{counted(len(torn), 'request has', 'requests have')} rows of different classes (the first: request "
-        f"{torn[0][0]}); a request has one class, known before it is answered."
+        f"{torn[0][0]})",
+        "a request has one class, known before it is answered",
     )
 
 
 def _settle_partial(
-    rows: Rows, models: tuple[str, ...], most: int, short: int, requests: int, skip_bad: bool
+    rows: Rows, models: tuple[str, ...], requests: int, skip_bad: bool, complete: bool
 ) -> None:
-    """Refuses requests that lack a row for some of the models, or leaves them out."""
+    """Refuses requests that lack a row for some of the models, or leaves them out, or takes them as they are
+    where they need not be `complete`."""
+    k = len(models)
+    ((short, first),) = fetch(
+        rows.connection, f"SELECT count(*), arg_min(request_id, row) FROM requests WHERE rows < {k}"
+    )
     lack = "lacks" if short == 1 else "lack"
-    what = f"{short:,} of {counted(requests, 'request')} {lack} a row for some of the {len(models)} models"
-    if not skip_bad or most < len(models):
-        raise LogError(
-            f"{what}; full information needs a row for every model of every request, so leave those "
-            "requests or models out of the log."
+    what = f"{short:,} of {counted(requests, 'request')} {lack} a row for some of the {k} models"
+    if not complete:
+        rows.notes.append(f"{what}: what there is counts.")
+        rows.partial = True
+        return
+    there = {
+        model
+        for (model,) in rows.connection.execute(
+            "SELECT model FROM outcomes WHERE request_id = $first", {"first": first}
+        ).fetchall()
+    }
+    missing = some((model for model in models if model not in there), 3)
+    what += f" (the first: request {first} has none of {missing})"
+    if not skip_bad or short == requests:
+        raise refused_rows(
+            rows.path,
+            what,
+            "full information needs a row for every model of every request (fit does not)",
+            others=short < requests,
         )
     rows.notes.append(f"Left out: {what}.")
-    rows.connection.execute(f"DELETE FROM requests WHERE rows < {len(models)}")
+    rows.connection.execute(f"DELETE FROM requests WHERE rows < {k}")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from banditroute.errors import LogError
 from banditroute.offline.logs.cells import FACTORS, TYPED, Check, row_checks, typed_columns
-from banditroute.offline.logs.files import counted, quoted, some, suggestion, where_clause
+from banditroute.offline.logs.files import counted, quoted, refused_rows, some, suggestion, where_clause
 from banditroute.offline.logs.queries import Progress, fetch, run
 from banditroute.offline.logs.source import ROW, LogFile
 
@@ -20,18 +21,20 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rows:
-    """The right rows of a log: the relation `outcomes` of `connection`, in the order of the file.
+    """The right rows of the log at `path`: the relation `outcomes` of `connection`, in the order of the file.
 
     `found` maps the columns of the log schema that are there to the file's own. `notes` say what was left
-    out.
+    out; `partial` that some requests lack some of the models.
     """
 
+    path: Path
     connection: DuckDBPyConnection
     found: Mapping[str, str]
     features: Sequence[str]
     notes: list[str]
+    partial: bool = False
 
 
 def make(
@@ -72,15 +75,16 @@ def make(
         *typed_columns(file, found, features, prompts),
         f"CASE {faults} ELSE 0 END AS fault",
     ]
-    kept = "VIEW" if file.form == "parquet" else "TABLE"
+    relation = "VIEW" if file.form == "parquet" else "TABLE"
     run(
         connection,
-        f"CREATE TEMP {kept} typed AS SELECT {', '.join(typed)} FROM file WHERE {condition}",
+        f"CREATE TEMP {relation} typed AS SELECT {', '.join(typed)} FROM file WHERE {condition}",
         progress,
         "reading the log",
     )
     _forget_unseen(file, found, checks)
-    rows = Rows(connection, found, features, [])
+    kept = ", ".join(f"{name}={value}" for name, value in where.items())
+    rows = Rows(file.path, connection, found, features, [f"Only rows with {kept}."] if kept else [])
     _settle_lines(file, rows, skip_bad)
     _settle_faults(file, rows, checks, where, skip_bad)
     return rows
@@ -130,7 +134,7 @@ def _settle_faults(
         return
     sentences = [_sentence(file, *one) for one in bad]
     if not skip_bad or len(bad) == len(counts):
-        raise LogError(f"{sentences[0]}; {bad[0][0].remedy}.")
+        raise refused_rows(file.path, sentences[0], bad[0][0].remedy, others=len(bad) < len(counts))
     rows.notes.extend(f"Left out: {sentence}." for sentence in sentences)
     connection.execute("CREATE TEMP VIEW outcomes AS SELECT * EXCLUDE (fault) FROM typed WHERE fault = 0")
 

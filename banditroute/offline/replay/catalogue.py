@@ -102,13 +102,13 @@ def _context(log: Log | DecisionLog, i: int, settings: Settings, text: bool) -> 
 
 
 def _models(log: Log, base: Settings) -> tuple[Model, ...]:
-    """The log's models: tiers by the thirds of their mean USD, unless `base` declares them.
+    """The log's models: tiers by the thirds of their mean USD where known, unless `base` declares them.
 
     Of a declared model its tier, family, group and prior quality count. Its prices do not: what a
     request costs is what the log says.
     """
     declared = {model.id: model for model in base.models}
-    mean_usd = log.usd.mean(axis=0)
+    mean_usd = mean_of_known(log.usd)
     priced = bool(np.isfinite(mean_usd).all())
     thirds = np.argsort(np.argsort(mean_usd, kind="stable")) * 3 // len(log.models)
     models = []
@@ -121,10 +121,22 @@ def _models(log: Log, base: Settings) -> tuple[Model, ...]:
                 group=known.group,
                 family=known.family,
                 prior_quality=known.prior_quality,
-                usd_per_request=float(usd) if priced else None,
+                usd_per_request=float(usd) if math.isfinite(usd) else None,
             )
         )
     return tuple(models)
+
+
+def mean_of_known(values: Floats) -> Floats:
+    """Means of columns `(n, k) -> (k,)` over what is known of each; nan where nothing is."""
+    known = np.isfinite(values)
+    mean: Floats = np.divide(
+        np.where(known, values, 0.0).sum(axis=0),
+        known.sum(axis=0),
+        out=np.full(values.shape[1], math.nan),
+        where=known.any(axis=0),
+    )
+    return mean
 
 
 def _center_and_scale(values: Floats) -> tuple[float, float]:

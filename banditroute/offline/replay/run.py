@@ -16,6 +16,7 @@ from banditroute.config.settings import Settings
 from banditroute.core import choosing
 from banditroute.core.base import Policy, Slate
 from banditroute.core.state import State
+from banditroute.core.steering.bounds import bounds_anything
 from banditroute.core.utility import foresee
 from banditroute.offline.logs.reading import Ints, Log
 from banditroute.offline.replay.catalogue import contexts as contexts_of
@@ -25,11 +26,13 @@ from banditroute.offline.replay.learning import cold_state, replay_learning
 from banditroute.offline.replay.order import request_order, request_seeds
 from banditroute.offline.replay.reference import decision_id, replay_reference
 from banditroute.offline.replay.traffic import encode
+from banditroute.policies.budget import Budget
 from banditroute.policies.cascade import Cascade
 from banditroute.types import Context, Weights
 
 COMPILED = ("thompson", "greedy")
-"""Learning policies that the compiled loop knows, by the first word of their names."""
+"""Learning policies that the compiled loop knows, by the first word of their names; and budgets, where
+nothing of the configuration binds their choices."""
 
 READ_TEXT = ("complexity", "rules", "split")
 """Policies that may look at the prompt, likewise."""
@@ -76,7 +79,8 @@ def replay(
     if isinstance(policy, Cascade):
         chain = play_chain(log, policy, seed).in_order(order)
         return Run(chain.actions, order, chain)
-    if policy.name.partition(":")[0] in COMPILED:
+    unbound = isinstance(policy, Budget) and not bounds_anything(settings)
+    if unbound or policy.name.partition(":")[0] in COMPILED:
         told = replay_learning(log, policy, settings, weights, seed, feedback=feedback, half_lives=half_lives)
         return Run(told[0], order)
     known = contexts if contexts is not None else contexts_of(log, settings, text=reads_text(policy))

@@ -7,8 +7,11 @@ What all the tasks need (a log of a million rows, say) is sent to each machine o
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +25,10 @@ Result = TypeVar("Result")
 Task = tuple[Any, ...]
 
 WAIT = 10
-"""Seconds that a scheduler has to answer, and to have its first worker."""
+"""Seconds that a scheduler has to have its first worker."""
+
+ANSWER = 5
+"""Seconds that it has to answer at all."""
 
 PACKAGES = ("banditroute", "numpy", "scipy", "numba")
 """What has to be of one version everywhere, or the last bits may differ."""
@@ -99,14 +105,8 @@ def _connected(cluster: str) -> Iterator[Client]:
         from distributed import Client
     except ImportError as error:
         raise LogError("Clusters need dask; install it with: python -m pip install distributed") from error
-    try:
-        client = Client(cluster, timeout=WAIT, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, TimeoutError, ValueError) as error:
-        raise LogError(
-            f"No dask scheduler answers at {cluster}. Start one with 'dask scheduler', give its address as "
-            "in --cluster tcp://127.0.0.1:8786, and see that nothing blocks the port."
-        ) from error
-    with client:
+    _require_scheduler(cluster)
+    with Client(cluster, timeout=WAIT, set_as_default=False) as client:  # type: ignore[no-untyped-call]
         try:
             client.wait_for_workers(1, timeout=WAIT)
         except TimeoutError as error:
@@ -115,6 +115,39 @@ def _connected(cluster: str) -> Iterator[Client]:
             ) from error
         _check_versions(client, cluster)
         yield client
+
+
+def _require_scheduler(cluster: str) -> None:
+    """Refuses an address where no scheduler answers, before a client is made: one that cannot connect leaves
+    an error of its own on standard error, long after."""
+    host, _, port = cluster.rpartition("://")[2].rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise LogError(
+            f"{cluster} is no address of a scheduler; write its host and port, as in --cluster "
+            "tcp://127.0.0.1:8786."
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
+        with ThreadPoolExecutor(1) as beside:  # where there is a loop already, as in a notebook
+            beside.submit(lambda: asyncio.run(_identity(cluster))).result()
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        raise LogError(
+            f"No dask scheduler answers at {cluster}. Start one with 'dask scheduler', give its address as "
+            "in --cluster tcp://127.0.0.1:8786, and see that nothing blocks the port."
+        ) from error
+
+
+async def _identity(cluster: str) -> None:
+    """Asks the scheduler who it is."""
+    from distributed import Security
+    from distributed.core import rpc
+
+    ties = Security().get_connection_args("client")  # type: ignore[no-untyped-call]
+    scheduler = rpc(cluster, timeout=ANSWER, connection_args=ties)  # type: ignore[no-untyped-call]
+    try:
+        await asyncio.wait_for(scheduler.identity(), ANSWER)
+    finally:
+        await scheduler.close_rpc()  # type: ignore[no-untyped-call]
 
 
 def _check_versions(client: Client, cluster: str) -> None:

@@ -24,6 +24,11 @@ COLUMN = {"quality": "quality", "usd": "usd", "second": "seconds"}
 def require_full_information(log: Log | DecisionLog) -> Log:
     """The log, refused where it cannot say what another model would have given."""
     if isinstance(log, Log):
+        if log.kind == "partial":
+            raise LogError(
+                "Some requests of this log lack some of the models, so it does not say what another model "
+                "would have given; read it with complete=True."
+            )
         return log
     if len(log.models) == 1:
         raise LogError(
@@ -62,6 +67,11 @@ def scoring_weights(
     if not any(getattr(weights, name) for name in WEIGHTS):
         raise LogError("All weights are 0, so every model is worth the same; give at least quality=1.")
     return weights, notes
+
+
+def priced(weights: Weights) -> list[str]:
+    """The columns that every answer needs for its reward."""
+    return [COLUMN[name] for name in WEIGHTS if getattr(weights, name)]
 
 
 def left_out(log: Log, base: Settings) -> list[str]:
@@ -104,10 +114,12 @@ def remembered(
 
 
 def _unscored(name: str, column: str, absent: int, cells: int) -> str:
-    where = "the log has no such column"
     if absent < cells:
-        where = counted(absent, "row has none", "rows have none")
+        return (
+            f"The weights price {column}, but {counted(absent, 'row has none', 'rows have none')}: fill it "
+            f"in, leave them out with --skip-bad, or set --weights {name}=0."
+        )
     return (
-        f"The weights price {column}, but {where}: name the column with --columns {column}=COLUMN, "
-        f"fill it in, or set --weights {name}=0."
+        f"The weights price {column}, but the log has no such column: name it with --columns "
+        f"{column}=COLUMN, or set --weights {name}=0."
     )

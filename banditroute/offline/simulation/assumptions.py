@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from banditroute.core.base import Policy
@@ -9,6 +11,10 @@ from banditroute.errors import LogError
 from banditroute.offline.logs.reading import Log
 from banditroute.policies.budget import Budget
 from banditroute.policies.cascade import Cascade, chained
+from banditroute.policies.grounds import groundless
+from banditroute.policies.parts import every_part
+from banditroute.policies.static import BestPrior, Cheapest
+from banditroute.types import Model
 
 
 def require_one_step(policy: Policy, what: str) -> None:
@@ -22,15 +28,27 @@ def require_one_step(policy: Policy, what: str) -> None:
         )
 
 
-def require_playable(policy: Policy, log: Log) -> None:
-    """Refuses what a replay of this log could not play as it is meant."""
+def require_playable(policy: Policy, log: Log, models: Sequence[Model]) -> None:
+    """Refuses what a replay of this log, whose `models` these are, could not play as it is meant."""
     if not isinstance(policy, Cascade):
         require_one_step(policy, "a replay plays one step of a policy within a policy")
-    if isinstance(policy, Budget) and np.isnan(log.usd).any():
+    if np.isnan(log.usd).any() and any(isinstance(part, Budget) for part in every_part(policy)):
         raise LogError(
             f"{policy.name} goes by what requests cost, and the log does not give the USD of every row: name "
-            "the column with --columns usd=COLUMN."
+            "the column with --columns usd=COLUMN, or give usd a weight and leave gaps out with --skip-bad."
         )
+    if (lacks := groundless(policy, models)) is not None:
+        raise LogError(
+            f"{policy.name} cannot be played: {lacks}. What a request costs is what the log says: name its "
+            f"column with --columns usd=COLUMN{_or_declare(policy)}."
+        )
+
+
+def _or_declare(policy: Policy) -> str:
+    """What else helps, where something does."""
+    if any(isinstance(part, BestPrior) for part in every_part(policy)):
+        return ", or declare prior_quality of models with --config"
+    return ""
 
 
 def assumptions(policy: Policy, log: Log) -> str | None:
@@ -39,6 +57,8 @@ def assumptions(policy: Policy, log: Log) -> str | None:
         return f"{policy.name} pays for every step, {' > '.join(policy.models)}; {_verifier(policy)}."
     if isinstance(policy, Budget) and policy.usd_per_day is not None and log.at is None:
         return f"{policy.name}: the log has no times, so a day is taken to be 86,400 requests, one a second."
+    if np.isnan(log.usd).any() and any(isinstance(part, Cheapest) for part in every_part(policy)):
+        return f"{policy.name} goes by each model's mean USD over the answers that have one."
     return None
 
 

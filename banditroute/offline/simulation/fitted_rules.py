@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from banditroute.core.base import Choice, Policy, Slate
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Floats, Ints, Log
 from banditroute.offline.replay.oracles import rewards
 from banditroute.policies.per_class import DEFAULT, PerClass
@@ -50,7 +51,7 @@ class FittedRule:
     @property
     def remark(self) -> str:
         """What a table says beside it."""
-        return f"on {self.requests:,} requests"
+        return f"on {counted(self.requests, 'request')}"
 
 
 def fitted_rules(train: Log, weights: Weights, prior_quality: float) -> Mapping[str, FittedRule]:

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from banditroute.config.settings import Settings
 from banditroute.core.base import Policy
 from banditroute.errors import LogError
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Log
 from banditroute.offline.simulation.assumptions import assumed, assumptions, require_playable
 from banditroute.offline.simulation.fitted_rules import FITTED, FittedRule, fitted_rules
 from banditroute.offline.simulation.parts import Parts
 from banditroute.policies import get_policy
+from banditroute.policies.grounds import groundless
 from banditroute.types import Weights
 
 LEARNERS = ("thompson", "greedy")
+FEW = 30
+"""Requests below which it is said that a rule fitted on them tells little."""
+
 STATIC = ("random", "round_robin", "cheapest", "best_prior", "complexity")
 
 
-def default_policies(log: Log, *, fitted: bool) -> tuple[list[str], list[str]]:
+def default_policies(log: Log, settings: Settings, *, fitted: bool) -> tuple[list[str], list[str]]:
     """Every policy that the log allows, and a note for each one that it does not. Rules that are `fitted`
     need a training part."""
-    left_out = {}
-    if np.isnan(log.usd).any():
-        left_out["cheapest"] = "the log does not give the USD of every row"
+    lacking = {name: groundless(get_policy(name, settings), settings.models) for name in STATIC}
     if log.prompts is None:
-        left_out["complexity"] = "the log has no prompts to score"
-    elif np.isnan(log.usd).any():
-        left_out["complexity"] = "its tiers go by price, and the log does not give the USD of every row"
+        lacking["complexity"] = "the log has no prompts to score"
+    left_out = {name: why for name, why in lacking.items() if why is not None}
     names = [*LEARNERS, *STATIC, *(f"fixed:{model}" for model in log.models)]
     names += FITTED if fitted else ()
     notes = [f"{name} is left out: {why}." for name, why in left_out.items()]
@@ -50,7 +50,7 @@ def line_up(
         fitted = fitted_rules(parts.training, weights, settings.policy.prior_quality)
     chosen = {name: fitted[name] if name in fitted else get_policy(name, settings) for name in names}
     for policy in chosen.values():
-        require_playable(policy, log)
+        require_playable(policy, log, settings.models)
     return chosen
 
 
@@ -59,9 +59,13 @@ def notes_on(policies: Mapping[str, Policy], log: Log, parts: Parts | None) -> l
     said = [assumption for policy in policies.values() if (assumption := assumptions(policy, log))]
     if parts is not None:
         said.append(
-            f"Rules were fitted on {len(parts.training):,} requests, {parts.how}; every policy was played "
-            f"on the other {len(log):,}."
+            f"Rules were fitted on {counted(len(parts.training), 'request')}, {parts.how}; every policy was "
+            f"played on the other {len(log):,}."
         )
+        if len(parts.training) < FEW:
+            said.append(
+                f"Rules fitted on fewer than {FEW} requests are mostly luck; give --train a larger part."
+            )
     return said
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from banditroute.core.base import Bools
 from banditroute.errors import LogError
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.queries import Progress
 from banditroute.offline.logs.reading import Log, read_log
 from banditroute.offline.options import parse_pairs, refuse_reading
@@ -42,10 +43,12 @@ def log_and_parts(
     train_seed: int,
     skip_bad: bool = False,
     reading: Progress | None = None,
+    needed: Sequence[str] = (),
 ) -> tuple[Log, Parts | None]:
     """The log that policies are played on, and where a training part was asked for, both parts.
 
-    `reading` is told how far the log is read."""
+    `skip_bad` leaves out what is broken, requests without some of the `needed` columns too. `reading` is told
+    how far the log is read."""
     if isinstance(log, Log):
         refuse_reading(columns, where, features, skip_bad)
     else:
@@ -58,13 +61,28 @@ def log_and_parts(
         found = read_log(
             log, columns=columns, where=rows, features=features, skip_bad=skip_bad, progress=reading
         )
-        return require_full_information(found)
+        full = require_full_information(found)
+        return without_gaps(full, needed) if skip_bad else full
 
     whole = require_full_information(log) if isinstance(log, Log) else read({})
     if train is None:
         return whole, None
     parts = divide(whole, train, seed=train_seed, kept=None if isinstance(log, Log) else read)
     return parts.evaluation, parts
+
+
+def without_gaps(log: Log, needed: Sequence[str]) -> Log:
+    """The requests whose every answer has the `needed` columns, with a note on the others. What no answer has
+    is no fault of one, and what none has whole is left for others to refuse."""
+    for column in needed:
+        absent = np.isnan(getattr(log, column))
+        broken = absent.any(axis=1)
+        if not broken.any() or broken.all():
+            continue
+        left = counted(int(broken.sum()), "request lacks", "requests lack")
+        note = f"Left out: {left} {column} for some of their models."
+        log = replace(take(log, ~broken), notes=(*log.notes, note))
+    return log
 
 
 def _require_file(path: Path) -> None:

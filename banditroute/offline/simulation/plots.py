@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from banditroute.errors import LogError
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Floats
 from banditroute.offline.simulation.findings import Findings, PolicyResult
 
@@ -108,8 +109,8 @@ def _headline(result: Findings) -> str:
         if weight or name == "quality"
     ]
     return (
-        f"{result.log['requests']:,} requests, {len(result.models)} models, "
-        f"{result.seeds} seed{'s' * (result.seeds > 1)}; reward = {' − '.join(parts)}"
+        f"{counted(result.log['requests'], 'request')}, {counted(len(result.models), 'model')}, "
+        f"{counted(result.seeds, 'seed')}; reward = {' − '.join(parts)}"
     )
 
 
@@ -197,12 +198,16 @@ def band_words(seeds: int) -> str:
 
 
 def model_colours(models: Sequence[str], shown: Sequence[int]) -> list[str]:
-    """The colours of the models that are shown: where there are enough for all, a model has the same one in
-    every picture of these models."""
-    if len(models) > len(MODELS):
-        return list(MODELS[: len(shown)])
+    """The colours of the models that are shown. A model has the same one in every picture of these models; of
+    more than 21, two that would share one are told apart, and the second may change."""
+    palette = [*MODELS, *map(darker, MODELS), *map(lighter, MODELS)]
     order = sorted(models, key=short_name)
-    return [MODELS[order.index(models[a])] for a in shown]
+    colours: dict[int, str] = {}
+    for a in sorted(shown, key=lambda a: order.index(models[a])):
+        place = order.index(models[a])
+        turned = [palette[(place + step) % len(palette)] for step in range(len(palette))]
+        colours[a] = next((colour for colour in turned if colour not in colours.values()), turned[0])
+    return [colours[a] for a in shown]
 
 
 def layer_names(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
@@ -275,6 +280,12 @@ def darker(colour: str) -> str:
     """A colour that text can be read in."""
     channels = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{int(0.62 * channel):02x}" for channel in channels)
+
+
+def lighter(colour: str) -> str:
+    """A paler one of the same hue."""
+    channels = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{int(255 - 0.5 * (255 - channel)):02x}" for channel in channels)
 
 
 def short_name(name: str, length: int = 40) -> str:

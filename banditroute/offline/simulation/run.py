@@ -15,7 +15,7 @@ from banditroute.core.base import Policy
 from banditroute.errors import LogError
 from banditroute.offline.logs.queries import Progress as Reading
 from banditroute.offline.logs.reading import Floats, Ints, Log
-from banditroute.offline.options import WEIGHTS, parse_weights
+from banditroute.offline.options import WEIGHTS, check_prior, one_or_several, parse_weights
 from banditroute.offline.replay.catalogue import contexts, log_settings
 from banditroute.offline.replay.chain import steps_cost
 from banditroute.offline.replay.feedback import Feedback, parse_feedback
@@ -24,8 +24,9 @@ from banditroute.offline.replay.order import request_order
 from banditroute.offline.replay.run import Run, reads_text, replay
 from banditroute.offline.replay.spans import parse_half_lives
 from banditroute.offline.replay.spread import check_cluster, spread
-from banditroute.offline.simulation.admission import left_out, remembered, scoring_weights
+from banditroute.offline.simulation.admission import left_out, priced, remembered, scoring_weights
 from banditroute.offline.simulation.findings import REGRET_AGAINST, PolicyResult, Trace
+from banditroute.offline.simulation.hearsay import judges_word
 from banditroute.offline.simulation.lineup import default_policies, line_up, notes_on, remark
 from banditroute.offline.simulation.parts import Training, log_and_parts
 from banditroute.offline.simulation.result import SimulationResult
@@ -58,10 +59,11 @@ class Bench:
 
 def simulate(
     log: str | Path | Log,
-    policies: Sequence[str] | None = None,
+    policies: Sequence[str] | str | None = None,
     *,
     weights: Weights | Mapping[str, float | str] | None = None,
     seeds: int = 10,
+    first_seed: int = 0,
     columns: Mapping[str, str] | None = None,
     where: Mapping[str, str] | str | None = None,
     features: Sequence[str] = (),
@@ -85,9 +87,9 @@ def simulate(
     Without `policies`: the learners, every static rule the log allows, and each model alone. The
     hindsight oracles are always there. `weights` that are not named keep the configured value, or are
     0 where the log lacks the factor; the notes of the result say so.
-    Each seed shuffles the requests, unless the log has times. With `train` (`split=val`, or a share as
-    0.3: the first requests by time, else random ones by `train_seed`) rules are fitted on that part, and
-    every policy is played on the rest.
+    Each seed, from `first_seed` on, shuffles the requests, unless the log has times. With `train`
+    (`split=val`, or a share as 0.3: the first requests by time, else random ones by `train_seed`) rules are
+    fitted on that part, and every policy is played on the rest.
 
     Learners are told the quality of a share `feedback_rate` of the answers, `feedback_delay` requests
     later (or `"90s"`, `"2h"`, `"1d"`, where the log has times), at the next multiple of `feedback_batch`.
@@ -95,7 +97,8 @@ def simulate(
     for quality 0. Who is scored is the same for every policy, and the reward is always the truth.
     `half_lives` by factor, in requests, or as times where the log has them, say how fast learners forget.
 
-    Broken rows are refused; `skip_bad` leaves their requests out, and the notes say how many.
+    Broken rows are refused, and gaps in what has a weight; `skip_bad` leaves their requests out, and the
+    notes say how many.
     Learners start from the `prior`, of `fit` or a file, or else from that of the settings.
     The figures do not depend on `jobs`, the number of
     processes (all cores by default), nor on the `cluster`, the address of a dask scheduler whose
@@ -103,22 +106,28 @@ def simulate(
     Raises LogError where the log cannot answer.
     """
     check_cluster(cluster, jobs)
+    check_prior(prior)
+    asked = one_or_several(policies, "The policies")
     base = with_prior(settings or Settings(), prior)
     wished = parse_weights(weights, base.reward.weights)
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 10_000:
         raise LogError(f"The number of seeds is {seeds}; write a whole number from 1 to 10000.")
-    log, parts = log_and_parts(log, columns, where, features, train, train_seed, skip_bad, reading)
+    log, parts = log_and_parts(
+        log, columns, where, features, train, train_seed, skip_bad, reading, priced(wished)
+    )
     named = () if weights is None else weights if isinstance(weights, Mapping) else WEIGHTS
     scored, unscored = scoring_weights(log, wished, named)
     feedback = parse_feedback(log, feedback_rate, feedback_delay, feedback_batch, feedback_odds)
     bench = replace(
         bench_of(log, base, scored), feedback=feedback, half_lives=parse_half_lives(half_lives, log)
     )
+    judged, taken = judges_word(log, base)
     names, unplayed = (
-        (list(dict.fromkeys(policies)), []) if policies else default_policies(log, fitted=parts is not None)
+        (asked, []) if asked else default_policies(log, bench.settings, fitted=parts is not None)
     )
     chosen = line_up(names, log, parts, scored, bench.settings)
-    results = _run(bench, chosen, seeds, jobs, cluster, progress)
+    played_seeds = range(first_seed, first_seed + seeds)
+    results = _run(bench, chosen, played_seeds, jobs, cluster, progress)
     results.sort(key=lambda result: not result.learns)
     return SimulationResult(
         log={
@@ -128,16 +137,18 @@ def simulate(
             "kind": log.kind,
             "order": "shuffled" if log.at is None else "time",
             **({} if parts is None else {"trained_on": len(parts.training)}),
+            **judged,
         },
         models=log.models,
         weights=scored,
         seeds=seeds,
-        policies=(*results, *(_oracle(name, bench, seeds) for name in ORACLES)),
+        policies=(*results, *(_oracle(name, bench, played_seeds) for name in ORACLES)),
         checkpoints=bench.checkpoints.astype(np.float64),
         feedback=feedback.to_dict(),
         notes=[
             *log.notes,
             *unscored,
+            *taken,
             *left_out(log, base),
             *remembered(log, base, feedback, bench.half_lives),
             *unplayed,
@@ -161,7 +172,7 @@ def bench_of(log: Log, base: Settings, weights: Weights) -> Bench:
 def _run(
     bench: Bench,
     policies: Mapping[str, Policy],
-    seeds: int,
+    seeds: range,
     jobs: int | None,
     cluster: str | None,
     progress: Progress | None,
@@ -171,17 +182,15 @@ def _run(
     for done, (name, seed, trace) in enumerate(_traces(bench, policies, seeds, jobs, cluster), start=1):
         traces[name][seed] = trace
         if progress:
-            progress(done, len(policies) * seeds, name)
+            progress(done, len(policies) * len(seeds), name)
     return [
-        PolicyResult(
-            name, policy.learns, True, tuple(traces[name][seed] for seed in range(seeds)), remark(policy)
-        )
+        PolicyResult(name, policy.learns, True, tuple(traces[name][seed] for seed in seeds), remark(policy))
         for name, policy in policies.items()
     ]
 
 
 def _traces(
-    bench: Bench, policies: Mapping[str, Policy], seeds: int, jobs: int | None, cluster: str | None
+    bench: Bench, policies: Mapping[str, Policy], seeds: range, jobs: int | None, cluster: str | None
 ) -> Iterator[tuple[str, int, Trace]]:
     """Static rules here, where their contexts are made once; learners in worker processes."""
     known: dict[bool, Sequence[Context]] = {}
@@ -190,14 +199,14 @@ def _traces(
             text = reads_text(policy)
             if text not in known:
                 known[text] = contexts(bench.log, bench.settings, text=text)
-            for seed in range(seeds):
+            for seed in seeds:
                 yield played(bench, policy, seed, known[text])
     lean = replace(bench, log=replace(bench.log, prompts=None))
     tasks = [
         (bench if reads_text(policy) else lean, policy, seed)
         for policy in policies.values()
         if policy.learns
-        for seed in range(seeds)
+        for seed in seeds
     ]
     yield from spread(played, tasks, shared=(bench, lean), jobs=jobs, cluster=cluster)
 
@@ -213,9 +222,9 @@ def played(
     return policy.name, seed, _summary(bench, run)
 
 
-def _oracle(name: str, bench: Bench, seeds: int) -> PolicyResult:
+def _oracle(name: str, bench: Bench, seeds: range) -> PolicyResult:
     actions = ORACLES[name](bench.log, bench.reward)
-    orders = (request_order(bench.log, seed) for seed in range(seeds))
+    orders = (request_order(bench.log, seed) for seed in seeds)
     traces = tuple(_summary(bench, Run(actions[order], order)) for order in orders)
     return PolicyResult(name, learns=False, attainable=False, traces=traces)
 

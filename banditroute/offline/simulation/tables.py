@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from banditroute.offline.logs.files import counted
 from banditroute.offline.options import reward_in_words
 from banditroute.offline.simulation.findings import Findings
 
@@ -41,9 +42,10 @@ def rows(result: Findings) -> list[tuple[str, list[str]]]:
 def caption(result: Findings) -> str:
     """What the figures are, in one line, and what was left out."""
     order = "in time order" if result.log["order"] == "time" else "shuffled by each seed"
-    seeds = f"{result.seeds} seed{'s' * (result.seeds > 1)}"
+    seeds = counted(result.seeds, "seed")
     size = (
-        f"{result.log['requests']:,} requests × {len(result.models)} models, {result.log['classes']} classes"
+        f"{counted(result.log['requests'], 'request')} × {counted(len(result.models), 'model')}, "
+        f"{counted(result.log['classes'], 'class', 'classes')}"
     )
     line = (
         f"{size}, {order}; {seeds}. Reward is {reward_in_words(result.weights)}, means per request; regret "
@@ -55,10 +57,10 @@ def caption(result: Findings) -> str:
 
 def terminal_table(result: Findings) -> Table:
     """A rich table: learners first, static rules, oracles dimmed."""
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
     shown = [position for position in range(len(COLUMNS)) if _used(result, position)]
-    table = Table(
+    table = VerbatimTable(
         caption=caption(result), caption_justify="left", header_style="bold", box=None, pad_edge=False
     )
     for position in shown:
@@ -70,7 +72,7 @@ def terminal_table(result: Findings) -> Table:
         if before not in (None, kind):
             table.add_section()
             table.add_row()
-        table.add_row(*(_escaped(cells[position]) for position in shown), style=styles[kind])
+        table.add_row(*(cells[position] for position in shown), style=styles[kind])
         before = kind
     return table
 
@@ -97,12 +99,6 @@ def _remark(remark: str | None) -> str:
 def _used(result: Findings, position: int) -> bool:
     """Whether a column says anything: factors that the log lacks are not shown."""
     return any(cells[position] for _, cells in rows(result))
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from banditroute.errors import LogError
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Floats
 from banditroute.offline.simulation.findings import interval
 from banditroute.offline.simulation.plots import FAINT, INK, LEARNERS, MUTED, STYLE, save, short_name
@@ -69,15 +70,16 @@ Label = tuple[float, float, str, str]
 
 
 def _headline(result: FrontierFindings) -> str:
-    seeds = f"{result.seeds} seed{'s' * (result.seeds > 1)}"
-    return f"What quality costs: {result.log['requests']:,} requests, {len(result.models)} models, {seeds}"
+    size = f"{counted(result.log['requests'], 'request')}, {counted(len(result.models), 'model')}"
+    return f"What quality costs: {size}, {counted(result.seeds, 'seed')}"
 
 
 def _legend(result: FrontierFindings) -> str:
     """What the marks mean that have no label."""
-    parts = ["grey band: what mixtures of policies reach"]
-    parts += ["whiskers: 95% over seeds"] * (result.seeds > 1)
-    parts += ["ring: the cheapest weights that keep the quality"] * (result.keep is not None)
+    parts = ["grey band: mixtures of policies"]
+    wide = " (left out: those wider than the points are apart)" if _too_wide(result) else ""
+    parts += [f"whiskers: 95% over seeds{wide}"] * (result.seeds > 1)
+    parts += ["ring: cheapest weights that keep the quality"] * (result.keep is not None)
     return "; ".join(parts)
 
 
@@ -92,13 +94,14 @@ def _quality(points: Sequence[Point]) -> Floats:
 
 def _scale(axes: Axes, result: FrontierFindings) -> None:
     """A logarithmic axis of USD, unless something is free; room for the labels at its ends."""
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     usd, quality = _usd(result.points), _quality(result.points)
     free = bool((usd <= 0.0).any())
     axes.set_xscale("linear" if free else "log")
     if not free:
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(usd.min() / 1.8, usd.max() * 2.6)
     low, high = float(quality.min()), float(quality.max())
     room = max(high - low, 1e-3)
@@ -130,6 +133,7 @@ def _steps(low: float, high: float) -> Floats:
 def _curves(axes: Axes, result: FrontierFindings) -> list[Label]:
     """Policies that move with the weights: a mark per weight, whiskers of 95% over seeds both ways."""
     labels: list[Label] = []
+    spans = _spans(result)
     curves = [policy for policy in result.policies if result.curve(policy)[0].usd_weight is not None]
     looks = zip(itertools.cycle(LEARNERS), itertools.cycle(MARKS), strict=False)
     for policy, (colour, mark) in zip(curves, looks, strict=False):
@@ -138,7 +142,8 @@ def _curves(axes: Axes, result: FrontierFindings) -> list[Label]:
         axes.plot(usd, quality, color=colour, linewidth=1.1, alpha=0.6, zorder=2.5)
         axes.errorbar(
             usd, quality,
-            xerr=_whiskers([1_000 * p.usd for p in points]), yerr=_whiskers([p.quality for p in points]),
+            xerr=_whiskers([1_000 * p.usd for p in points], spans[0]),
+            yerr=_whiskers([p.quality for p in points], spans[1], 1.0),
             color=colour, marker=mark, markersize=5, linestyle="none", elinewidth=0.9, capsize=2, zorder=3,
         )  # fmt: skip
         middle = int(np.argmin(np.abs(quality - (quality.min() + quality.max()) / 2)))
@@ -157,13 +162,30 @@ def _curves(axes: Axes, result: FrontierFindings) -> list[Label]:
     return labels
 
 
-def _whiskers(values: Sequence[Floats]) -> Floats | None:
-    """Half widths of the intervals over seeds, `(2, points)`; None where one seed allows none."""
+def _spans(result: FrontierFindings) -> tuple[float, float]:
+    """How far apart the points are, in USD per 1,000 and in quality."""
+    return float(np.ptp(_usd(result.points))), float(np.ptp(_quality(result.points)))
+
+
+def _too_wide(result: FrontierFindings) -> bool:
+    """Whether some interval is left out."""
+    spans = _spans(result)
+    usd = _whiskers([1_000 * p.usd for p in result.points], spans[0])
+    quality = _whiskers([p.quality for p in result.points], spans[1], 1.0)
+    return any(bool(np.isnan(parts).any()) for parts in (usd, quality) if parts is not None)
+
+
+def _whiskers(values: Sequence[Floats], span: float, most: float = np.inf) -> Floats | None:
+    """Lower and upper parts of the intervals over seeds, `(2, points)`, within 0 and `most`, where all means
+    lie; nan where an interval is wider than `span`, which few seeds make of little luck, and says nothing but
+    hides the others. None where one seed allows none."""
     found = [interval(one) for one in values]
     if any(one["low"] is None for one in found):
         return None
-    half = np.array([(one["high"] or 0.0) - (one["mean"] or 0.0) for one in found])
-    return np.stack([half, half])
+    mean = np.array([one["mean"] or 0.0 for one in found])
+    half = np.array([one["high"] or 0.0 for one in found]) - mean
+    half = np.where(2.0 * half > span, np.nan, half)
+    return np.stack([np.minimum(half, mean), np.minimum(half, most - mean)]).clip(0.0)
 
 
 def _rules(axes: Axes, result: FrontierFindings) -> list[Label]:
@@ -171,9 +193,11 @@ def _rules(axes: Axes, result: FrontierFindings) -> list[Label]:
     points = [point for point in result.points if point.usd_weight is None]
     if not points:
         return []
+    spans = _spans(result)
     axes.errorbar(
         _usd(points), _quality(points),
-        xerr=_whiskers([1_000 * p.usd for p in points]), yerr=_whiskers([p.quality for p in points]),
+        xerr=_whiskers([1_000 * p.usd for p in points], spans[0]),
+        yerr=_whiskers([p.quality for p in points], spans[1], 1.0),
         linestyle="none", marker="D", markersize=6, color="white", markeredgecolor=INK, markeredgewidth=1.2,
         ecolor=MUTED, elinewidth=0.9, zorder=3.5,
     )  # fmt: skip

@@ -22,13 +22,14 @@ from banditroute.errors import LogError
 from banditroute.offline.logs.files import suggestion
 from banditroute.offline.logs.queries import Progress as Reading
 from banditroute.offline.logs.reading import Floats, Log
-from banditroute.offline.options import parse_weights
+from banditroute.offline.options import check_prior, one_or_several, parse_weights
 from banditroute.offline.replay.catalogue import log_settings
 from banditroute.offline.replay.run import reads_text
 from banditroute.offline.replay.spread import check_cluster, spread
-from banditroute.offline.simulation.admission import left_out, scoring_weights
+from banditroute.offline.simulation.admission import left_out, priced, scoring_weights
 from banditroute.offline.simulation.findings import Trace
 from banditroute.offline.simulation.fitted_rules import FITTED, PER_CLASS
+from banditroute.offline.simulation.hearsay import judges_word
 from banditroute.offline.simulation.lineup import line_up, notes_on, remark
 from banditroute.offline.simulation.parts import Parts, Training, log_and_parts
 from banditroute.offline.simulation.run import Progress, bench_of, played
@@ -75,7 +76,7 @@ class _Runs:
 
 def frontier(
     log: str | Path | Log,
-    policies: Sequence[str] | None = None,
+    policies: Sequence[str] | str | None = None,
     *,
     keep: str | None = "99%",
     usd_weights: Iterable[float] | None = None,
@@ -103,17 +104,22 @@ def frontier(
     is as in `simulate`. Raises LogError where the log cannot answer.
     """
     check_cluster(cluster, jobs)
+    check_prior(prior)
+    wished = one_or_several(policies, "The policies")
     base = with_prior(settings or Settings(), prior)
     held = _held_weights(weights, base)
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 10_000:
         raise LogError(f"The number of seeds is {seeds}; write a whole number from 1 to 10000.")
-    log, parts = log_and_parts(log, columns, where, features, train, train_seed, skip_bad, reading)
+    log, parts = log_and_parts(
+        log, columns, where, features, train, train_seed, skip_bad, reading, [*priced(held), "usd"]
+    )
     assert parts is not None
     named = (*(weights if isinstance(weights, Mapping) else ()), "usd")
     held, notes = scoring_weights(log, held, named)
+    judged, taken = judges_word(log, base)
     asked = None if keep is None else _asked(keep, log)
     grid = usd_grid(log, held.quality) if usd_weights is None else _given(usd_weights)
-    names = list(dict.fromkeys(policies or (LEARNER, PER_CLASS, *(f"fixed:{model}" for model in log.models))))
+    names = wished or [LEARNER, PER_CLASS, *(f"fixed:{model}" for model in log.models)]
     chosen = line_up(names, log, parts, held, log_settings(log, base, held))
     if not any(reads_text(policy) for policy in chosen.values()):
         parts = replace(parts, evaluation=replace(log, prompts=None))
@@ -131,13 +137,14 @@ def frontier(
             "kind": log.kind,
             "order": "shuffled" if log.at is None else "time",
             "trained_on": len(parts.training),
+            **judged,
         },
         models=log.models,
         weights=held,
         seeds=seeds,
         points=tuple(sorted(points, key=lambda p: (names.index(p.policy), p.usd_weight or 0.0))),
         keep=asked,
-        notes=[*log.notes, *notes, *left_out(log, base), *notes_on(chosen, log, parts)],
+        notes=[*log.notes, *notes, *taken, *left_out(log, base), *notes_on(chosen, log, parts)],
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Floats
 from banditroute.offline.simulation.findings import interval
 from banditroute.offline.tradeoff.findings import FrontierFindings, Keep, Point
@@ -115,21 +116,20 @@ def _saved(keep: Keep, point: Point) -> str:
 def caption(result: FrontierFindings) -> str:
     """What the figures are, the answers, and what they rest on."""
     order = "in time order" if result.log["order"] == "time" else "shuffled by each seed"
-    seeds = f"{result.seeds} seed{'s' * (result.seeds > 1)}"
+    seeds = counted(result.seeds, "seed")
+    size = f"{counted(result.log['requests'], 'request')} × {counted(len(result.models), 'model')}"
     line = (
-        f"{result.log['requests']:,} requests × {len(result.models)} models, {order}; {seeds}. Means per "
-        "request; ± se is over seeds: luck of order and draw, not of which requests came. Points that no "
-        "mixture of others beats are bold."
+        f"{size}, {order}; {seeds}. Means per request; ± se is over seeds: luck of order and draw, not of "
+        "which requests came. Points that no mixture of others beats are bold."
     )
     return "\n".join([line, *result.notes, "", *sentences(result)]).rstrip()
 
 
 def terminal_table(result: FrontierFindings) -> Table:
     """A rich table; the chosen weights stand out."""
-    from rich.markup import escape
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    table = Table(
+    table = VerbatimTable(
         caption=caption(result), caption_justify="left", header_style="bold", box=None, pad_edge=False
     )
     for position, name in enumerate(COLUMNS):
@@ -140,7 +140,7 @@ def terminal_table(result: FrontierFindings) -> Table:
         curve = point.policy if point.usd_weight is not None else ""
         if before not in (None, curve):
             table.add_row()
-        table.add_row(*(escape(cell) for cell in cells), style=styles[style])
+        table.add_row(*cells, style=styles[style])
         before = curve
     return table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,16 @@ from banditroute.core.base import Floats
 from banditroute.errors import LogError
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.offline.logs.reading import Log
-from banditroute.offline.simulation.plots import FAINT, MODELS, MUTED, STYLE, darker, save, short_name
+from banditroute.offline.simulation.plots import (
+    FAINT,
+    MODELS,
+    MUTED,
+    STYLE,
+    darker,
+    model_colours,
+    save,
+    short_name,
+)
 from banditroute.offline.worlds.answers import COLUMNS, answers
 from banditroute.offline.worlds.fitted import FittedWorld
 
@@ -42,9 +52,10 @@ def draw_fit(world: FittedWorld, log: Log | DecisionLog, path: str | Path | None
         figure = Figure(figsize=(4.2 * len(factors), 4.8))
         FigureCanvasAgg(figure)
         panels = figure.subplots(1, len(factors), squeeze=False)[0]
+        named = range(min(len(seen.models), len(MODELS)))
+        colours = model_colours(seen.models, named) + [FAINT] * (len(seen.models) - len(named))
         for axes, f in zip(panels, factors, strict=True):
-            _panel(axes, seen.values[f], seen.weight, drawn.values[f], f)
-        colours = [MODELS[a] if a < len(MODELS) else FAINT for a in range(len(seen.models))]
+            _panel(axes, seen.values[f], seen.weight, drawn.values[f], f, colours)
         for a, name in enumerate(seen.models[: len(MODELS)]):
             panels[0].annotate(
                 short_name(name, 26), (0.03, 0.97 - 0.055 * a), xycoords="axes fraction",
@@ -59,7 +70,9 @@ def draw_fit(world: FittedWorld, log: Log | DecisionLog, path: str | Path | None
     return figure
 
 
-def _panel(axes: Axes, logged: Floats, weight: Floats, drawn: Floats, f: int) -> None:
+def _panel(axes: Axes, logged: Floats, weight: Floats, drawn: Floats, f: int, colours: Sequence[str]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     low, high = np.inf, -np.inf
     for a in range(logged.shape[1]):
         known = ~np.isnan(logged[:, a])
@@ -69,7 +82,7 @@ def _panel(axes: Axes, logged: Floats, weight: Floats, drawn: Floats, f: int) ->
         y = _quantiles(logged[known, a], weight[known, a])
         if f:  # amounts span decades
             x, y = np.maximum(x, 1e-12), np.maximum(y, 1e-12)
-        axes.plot(x, y, ".", color=MODELS[a] if a < len(MODELS) else FAINT, markersize=4, alpha=0.8)
+        axes.plot(x, y, ".", color=colours[a], markersize=4, alpha=0.8, clip_on=f > 0)
         positive = (x > 1e-12) & (y > 1e-12) if f else np.ones(len(x), bool)
         if positive.any():
             low = min(low, x[positive].min(), y[positive].min())
@@ -79,6 +92,10 @@ def _panel(axes: Axes, logged: Floats, weight: Floats, drawn: Floats, f: int) ->
     if f:
         axes.set_xscale("log")
         axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+            axis.set_minor_formatter(NullFormatter())
     axes.axline((low, low), (high, high), color=MUTED, linewidth=0.8, zorder=0)
     margin = 1.15 if f else 1.0
     axes.set_xlim(low / margin, high * margin)

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from banditroute.offline.logs.files import counted
 from banditroute.offline.simulation.plots import short_name
 from banditroute.offline.worlds.answers import COLUMNS
 from banditroute.offline.worlds.check import LEVEL, QUANTILES, Cell, FitCheck
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
     from rich.table import Table
 
 MOST_ROWS = 40
-"""Cells that are shown, quality first; of more, those that fit worst."""
+"""Flagged cells that are shown; of more, those that fit worst."""
 
 FALSE_ALARMS = f"(Of true worlds about {LEVEL:.0%} have any comparison flagged.)"
 
@@ -23,32 +24,38 @@ FORMS = {"quality": ".3f", "output_tokens": ",.0f", "usd": ".3g", "seconds": ".2
 
 
 def terminal_tables(check: FitCheck) -> Group:
-    """What was tested, what models have in common, and the cells: `log / world` in each."""
+    """What was tested, what models have in common, and the cells that do not fit: `log / world` in each."""
     from rich.console import Group
     from rich.text import Text
 
-    return Group(Text(verdict(check)), Text(), _summary(check), Text(), _cells(check))
+    parts: list[RenderableType] = [Text(verdict(check)), Text(), _summary(check)]
+    if any(cell.flagged for cell in check.cells):
+        parts += [Text(), _cells(check)]
+    return Group(*parts)
 
 
 def verdict(check: FitCheck) -> str:
     """One sentence: does it fit?"""
     tested = sum(not np.isnan(own.p) for own in check.compared)
+    few = len(check.compared) - tested
+    untold = f", and {few:,} more have too few answers to tell" if few else ""
     where = "other requests of the log" if check.held_out else "the log it was fitted to"
-    start = f"Check of fit: fitted to {check.fitted:,} requests, compared with {check.checked:,}, {where}."
+    fitted = counted(check.fitted, "request")
+    start = f"Check of fit: fitted to {fitted}, compared with {check.checked:,}, {where}."
     if not check.flagged:
-        return f"{start} None of {tested} comparisons is flagged. {FALSE_ALARMS}"
+        return f"{start} None of {counted(tested, 'comparison')} is flagged{untold}. {FALSE_ALARMS}"
     names = sorted({own.factor if isinstance(own, Cell) else own.name for own in check.flagged})
     are = "is" if len(check.flagged) == 1 else "are"
     return (
-        f"{start} {len(check.flagged)} of {tested} comparisons {are} flagged: {', '.join(names)}. "
+        f"{start} {len(check.flagged)} of {tested} comparisons {are} flagged{untold}: {', '.join(names)}. "
         f"{FALSE_ALARMS} Do not trust figures that depend on what is flagged."
     )
 
 
 def _summary(check: FitCheck) -> Table:
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = VerbatimTable(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(("", "tested", "flagged", "log", "world", "D / expected")):
         table.add_column(name, justify="right" if place else "left")
     for factor in COLUMNS:
@@ -70,19 +77,13 @@ def _summary(check: FitCheck) -> Table:
 
 
 def _cells(check: FitCheck) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    quality = [cell for cell in check.cells if cell.factor == "quality"]
-    others = [cell for cell in check.cells if cell.flagged and cell.factor != "quality"]
-    shown = sorted([*quality, *others], key=lambda cell: (not cell.flagged, -_excess(cell)))
-    if len(shown) > MOST_ROWS:
-        left = len(shown) - MOST_ROWS
-        note = f"{left} cells that fit better are not shown; --json has all."
-        shown = shown[:MOST_ROWS]
-    else:
-        note = "Cells of other factors are shown when flagged; --json has all."
-    table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left", caption=(
+    flagged = sorted((cell for cell in check.cells if cell.flagged), key=lambda cell: -_excess(cell))
+    shown = flagged[:MOST_ROWS]
+    left = len(flagged) - len(shown)
+    note = f"{counted(left, 'more')} flagged; --json has all cells." if left else "--json has all cells."
+    table = VerbatimTable(box=None, pad_edge=False, header_style="bold", caption_justify="left", caption=(
         "Each pair: log / world. D: largest gap between the distribution functions; expected: its median if "
         f"the world were true. {note}"
     ))  # fmt: skip
@@ -103,7 +104,7 @@ def _cells(check: FitCheck) -> Table:
         form = FORMS[cell.factor]
         pairs = [cell.mean, cell.sd, *cell.quantiles]
         table.add_row(
-            escape(short_name(cell.model, 24)), escape(short_name(cell.request_class, 20)), cell.factor,
+            short_name(cell.model, 24), short_name(cell.request_class, 20), cell.factor,
             f"{cell.answers:,.0f}", *(_pair(pair, form) for pair in pairs),
             _pair(cell.zeros, ".0%"), _pair(cell.ones, ".0%") if cell.factor == "quality" else "",
             f"{cell.distance:.3f}", "too few" if np.isnan(cell.p) else f"{cell.expected:.3f}",

@@ -157,10 +157,11 @@ def _curves(
 
 
 def _shares(axes: Axes, result: ScenarioFindings, ends: tuple[Ints, Ints], whose: str | None) -> None:
-    """Models that one policy chose, the first learner if none is named, as stacked shares; the watched one at
-    the bottom."""
-    learner = next((own for own in result.played if own.learns), result.played[0])
-    learner = learner if whose is None else result.named(whose)
+    """Models that one policy chose, as stacked shares; the watched one at the bottom. Whose, if nobody is
+    named here: the policy that the scenario is about, or the first learner."""
+    played = {own.policy: own for own in result.played}
+    first = next((own for own in result.played if own.learns), result.played[0])
+    learner = played.get(whose or result.scenario.share_of or "", first)
     k = len(result.models)
     chosen = [np.mean([path.actions == a for path in learner.paths], axis=0) for a in range(k)]
     ranked = sorted(range(k), key=lambda a: (a != result.watched, -chosen[a].mean()))

@@ -114,6 +114,11 @@ def _scenario(path: Path, data: Mapping[str, Any], problems: Problems) -> Scenar
             )
             problems.add(("learners", i, "wrong_history"), sentence)
     names = [player.name for player in scenario.players]
+    if scenario.share_of is not None and scenario.share_of not in names:
+        problems.add(
+            ("share_of",),
+            f'nobody who plays is called "{scenario.share_of}"; {nearest(scenario.share_of, names)}',
+        )
     for twice in {name for name in names if names.count(name) > 1}:
         problems.add(("learners",), f'two policies are called "{twice}"; give each learner another name.')
     return scenario

@@ -13,7 +13,7 @@ from banditroute.config.settings import Settings
 from banditroute.core.base import Ints
 from banditroute.errors import ConfigError, LogError
 from banditroute.offline.history.fitting import fit_prior
-from banditroute.offline.options import parse_weights
+from banditroute.offline.options import one_or_several, parse_weights
 from banditroute.offline.replay.catalogue import contexts, log_settings
 from banditroute.offline.replay.spread import check_cluster, spread
 from banditroute.offline.simulation.assumptions import require_one_step
@@ -59,7 +59,7 @@ SAMPLE_SEED = 10**9
 
 def simulate_scenario(
     scenario: str | FilePath | Scenario,
-    policies: Sequence[str] | None = None,
+    policies: Sequence[str] | str | None = None,
     *,
     seeds: int | None = None,
     requests: int | None = None,
@@ -80,9 +80,10 @@ def simulate_scenario(
         named = FilePath(scenario)
         folder = (named if named.exists() else shipped().get(str(scenario), named)).parent
         scenario = read_scenario(scenario)
-    if policies:
+    asked = one_or_several(policies, "The policies")
+    if asked:
         named_players = {own.name: own for own in scenario.players}
-        players = tuple(named_players.get(spec, Player(spec, spec)) for spec in dict.fromkeys(policies))
+        players = tuple(named_players.get(spec, Player(spec, spec)) for spec in asked)
         scenario = replace(scenario, players=players)
     scenario = replace(scenario, seeds=seeds or scenario.seeds, requests=requests or scenario.requests)
     scenario = replace(scenario, weights=parse_weights(weights, scenario.weights))

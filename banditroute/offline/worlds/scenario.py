@@ -174,6 +174,7 @@ class Scenario:
     columns: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, str] = field(default_factory=dict)
     watch: str | None = None
+    share_of: str | None = None
     weights: Weights = Weights()
     mix: Mapping[str, float] = field(default_factory=dict)
     models: tuple[NewModel, ...] = ()

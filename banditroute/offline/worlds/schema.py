@@ -74,6 +74,7 @@ TOP: Mapping[str, Check] = {
     "columns": table(text(longest=200)),
     "where": table(text(longest=200)),
     "watch": _name,
+    "share_of": _name,
     "show": many(one_of("reward", "quality", "usd", "seconds", "belief")),
     "policies": many(text(longest=1_000)),
     "mix": table(number(0, 10**6)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from banditroute.offline.logs.files import counted
 from banditroute.offline.simulation.plots import short_name
 from banditroute.offline.worlds.findings import SETTLED, WINDOW, Phase, Played, ScenarioFindings
 
@@ -66,8 +68,9 @@ def _overall(result: ScenarioFindings) -> Sheet:
     columns = ("policy", "reward", "quality", "USD / 1,000", "seconds", "regret", "± se", "mostly")
     scenario = result.scenario
     caption = (
-        f"{scenario.requests:,} requests at {scenario.per_day:,.0f} a day, {len(result.models)} models, "
-        f"{len(result.classes)} classes, {scenario.seeds} seed{'s' * (scenario.seeds > 1)}. Means per "
+        f"{counted(scenario.requests, 'request')} at {scenario.per_day:,.0f} a day, "
+        f"{counted(len(result.models), 'model')}, {counted(len(result.classes), 'class', 'classes')}, "
+        f"{counted(scenario.seeds, 'seed')}. Means per "
         "request; regret is the sum of what the best model of each class, by the truth of the moment, "
         "earned more on the same requests; it can be negative, since learners see more of a request than its "
         "class. Rows marked 'knows' see the truth: not attainable in advance."
@@ -135,20 +138,25 @@ def _beliefs(result: ScenarioFindings) -> Sheet:
     return Sheet("Quality believed at the end, less the true one", columns, tuple(rows), caption)
 
 
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text, each on one line, for whoever breaks lines where they end."""
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
 def terminal_tables(result: ScenarioFindings) -> Group:
     """Rich tables, one below the other."""
     from rich.console import Group
     from rich.text import Text
 
     parts = [part for sheet in sheets(result) for part in (_terminal(sheet), Text())]
-    return Group(Text(result.scenario.says.strip()), Text(), *parts[:-1])
+    said = [line for paragraph in paragraphs(result.scenario.says) for line in (Text(paragraph), Text())]
+    return Group(*said, *parts[:-1])
 
 
 def _terminal(sheet: Sheet) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
+    from banditroute.offline.verbatim import VerbatimTable
 
-    table = Table(
+    table = VerbatimTable(
         title=sheet.title, title_justify="left", title_style="bold", caption=sheet.caption,
         caption_justify="left", header_style="bold", box=None, pad_edge=False,
     )  # fmt: skip
@@ -160,7 +168,7 @@ def _terminal(sheet: Sheet) -> Table:
     for kind, cells in sheet.rows:
         if before not in (None, kind):
             table.add_row()
-        table.add_row(*map(escape, cells), style=styles[kind])
+        table.add_row(*cells, style=styles[kind])
         before = kind
     return table
 
@@ -168,7 +176,7 @@ def _terminal(sheet: Sheet) -> Table:
 def html_tables(result: ScenarioFindings) -> str:
     """The same for a notebook."""
     styles = {"learns": "font-weight:bold", "static": "", "knows": "opacity:.6;font-style:italic"}
-    parts = [f"<p>{html.escape(result.scenario.says.strip())}</p>"]
+    parts = [f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs(result.scenario.says)]
     for sheet in sheets(result):
         head = "".join(f"<th>{html.escape(name)}</th>" for name in sheet.columns)
         body = "".join(

@@ -99,7 +99,7 @@ def test_litellm_spend(taken: Import, tmp_path: Path) -> None:
     (tmp_path / "spend.csv").write_text(SPEND)
     done, rows = taken("litellm-spend", tmp_path / "spend.csv")
     assert (done.rows, done.kind) == (2, "observational")
-    assert done.notes == ("Passed over: 1 calls that are no chat (aembedding).",)
+    assert done.notes == ("Passed over: 1 call that is no chat (aembedding).",)
     assert rows[0] == {
         "request_id": "a",
         "at": 1735689600.0,

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from banditroute.errors import LogError
+from banditroute.offline.options import parse_scale
 from tests.offline.importers.conftest import Import, Row, lines
 
 
@@ -59,7 +63,7 @@ def test_langfuse(taken: Import, tmp_path: Path) -> None:
         score(0.0, 4, None, "t2"),
     )
     done, rows = taken("langfuse", folder)
-    assert done.notes == ("Passed over: 1 scores of several calls together.",)
+    assert done.notes == ("Passed over: 1 score of several calls together.",)
     assert rows[0] == {
         "request_id": "o1",
         "at": 1748526379.5,
@@ -104,6 +108,32 @@ def test_the_score_that_is_the_quality_is_named_where_there_are_several(
         assert rows[0]["quality"] == value
 
 
+@pytest.mark.parametrize(("scale", "wanted"), [((1.0, 5.0), 0.75), ((5.0, 1.0), 0.25), ((0.0, 10.0), 0.4)])
+def test_scores_of_another_scale_are_put_on_ours_where_it_is_named(
+    taken: Import, tmp_path: Path, scale: tuple[float, float], wanted: float
+) -> None:
+    (tmp_path / "export").mkdir()
+    folder = langfuse_folder(tmp_path / "export", score(4, 1, "o1", "t1"))
+    with pytest.raises(LogError, match=r"scale scores to .*--scale"):
+        taken("langfuse", folder)
+    _, rows = taken("langfuse", folder, scale=scale)
+    assert [row.get("quality") for row in rows] == [pytest.approx(wanted), None, None]
+
+
+def test_a_score_that_is_not_on_the_scale_is_refused(taken: Import, tmp_path: Path) -> None:
+    """Also where it would do as a score in [0, 1]."""
+    (tmp_path / "export").mkdir()
+    folder = langfuse_folder(tmp_path / "export", score(0.5, 1, "o1", "t1"))
+    with pytest.raises(LogError, match=r"0\.5 on a scale from 1 to 5"):
+        taken("langfuse", folder, scale=(1.0, 5.0))
+    with pytest.raises(LogError, match="no scores"):
+        taken("langfuse", folder / "observations_v2" / "1.jsonl", scale=(1.0, 5.0))
+    for text in ("5", "1:1", "one:five", "0:inf", "1:2:3"):
+        with pytest.raises(LogError, match="--scale takes the worst and the best"):
+            parse_scale(text)
+    assert parse_scale("1:5") == (1.0, 5.0)
+
+
 def tensorzero_folder(folder: Path) -> Path:
     folder.mkdir()
     inferences = [
@@ -130,7 +160,7 @@ def tensorzero_folder(folder: Path) -> Path:
 def test_tensorzero(taken: Import, tmp_path: Path) -> None:
     folder = tensorzero_folder(tmp_path / "t0")
     done, rows = taken("tensorzero", folder)
-    assert done.notes == ("Passed over: 1 metrics of several calls together.",)
+    assert done.notes == ("Passed over: 1 metric of several calls together.",)
     assert rows[0] == {
         "request_id": "i0",
         "at": 1735689600.0,

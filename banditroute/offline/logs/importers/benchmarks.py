@@ -46,10 +46,13 @@ def routerbench(source: Source) -> Table:
 def routerarena(source: Source) -> Table:
     """RouterArena's cached results (JSONL), a file per model or the folder of them: a line per question with
     its `token_usage` and its `evaluation_result` (https://github.com/RouteWorks/RouterArena,
-    `cached_results/`). The class is the data set, which the id begins with: AIME_112."""
+    `cached_results/`). The class is the data set, which the id begins with: AIME_112. Calls without `success`
+    are passed over: their score is of no answer."""
     names = ("global_index", "question", "llm_selected", "token_usage", "evaluation_result", "success")
     cells = source.open(names, ("global_index", "llm_selected"))
     index = cells("global_index")
+    failed = f"lower({cells('success')}) IN ('false', '0')"
+    relation = source.passing_over(cells, failed, "call that failed", "calls that failed")
     return Table(
         {
             "request_id": ("global_index", index),
@@ -61,7 +64,7 @@ def routerarena(source: Source) -> Table:
             "quality": ("evaluation_result.score", cells.inner("evaluation_result", "score")),
             "usd": ("evaluation_result.inference_cost", cells.inner("evaluation_result", "inference_cost")),
         },
-        "raw",
+        relation,
         f"raw.{ROW}",
         cells.file,
     )

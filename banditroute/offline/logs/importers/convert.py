@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from banditroute.errors import LogError
 from banditroute.offline.logs.cells import TYPED
 from banditroute.offline.logs.files import SCHEMA, quoted, suggestion, unreadable
 from banditroute.offline.logs.importers import IMPORTERS
-from banditroute.offline.logs.importers.source import Source, Table
+from banditroute.offline.logs.importers.source import Source, Table, onto_unit
 from banditroute.offline.logs.queries import Progress, fetch
-from banditroute.offline.logs.shape import complete_requests
+from banditroute.offline.logs.shape import requests_of
 from banditroute.offline.logs.source import ROW, LogFile, connect
 from banditroute.offline.logs.table import Rows, make
 from banditroute.offline.logs.writing import check_target, write_log
@@ -35,14 +35,16 @@ def import_log(
     out: str | Path,
     *,
     quality: str | None = None,
+    scale: tuple[float, float] | None = None,
     skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> Imported:
     """Converts a file, or a folder where the format is one, of format `form` into the log `out` (CSV, JSONL
     or Parquet by its extension).
 
-    `quality` names the score that is the quality, where the format has several. Broken rows are refused, or
-    left out with a note by `skip_bad`. Raises LogError; then nothing is written.
+    `quality` names the score that is the quality, where the format has several, and `scale` the worst and the
+    best score there can be, which become 0 and 1; without it, scores are in [0, 1] already. Broken rows are
+    refused, or left out with a note by `skip_bad`. Raises LogError; then nothing is written.
     """
     import duckdb
 
@@ -58,11 +60,22 @@ def import_log(
     connection = connect()
     try:
         source = Source(connection, path, quality)
-        return _convert(source, IMPORTERS[form](source), out, skip_bad, progress)
+        table = IMPORTERS[form](source)
+        if scale is not None:
+            table = _scaled(table, form, scale)
+        return _convert(source, table, out, skip_bad, progress)
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     finally:
         connection.close()
+
+
+def _scaled(table: Table, form: str, scale: tuple[float, float]) -> Table:
+    """The same with its quality put on [0, 1]."""
+    if "quality" not in table.columns:
+        raise LogError(f"There are no scores in {form}, or none beside these calls; leave --scale out.")
+    label, cell = table.columns["quality"]
+    return replace(table, columns={**table.columns, "quality": (label, onto_unit(cell, *scale))})
 
 
 def _convert(source: Source, table: Table, out: Path, skip_bad: bool, progress: Progress | None) -> Imported:
@@ -76,7 +89,7 @@ def _convert(source: Source, table: Table, out: Path, skip_bad: bool, progress: 
     file = LogFile(source.path, form, connection, labels, frozenset(labels), table.file.view)
     found = {name: label for name, (label, _) in columns.items()}
     rows = make(file, found, {}, (), skip_bad=skip_bad, progress=progress, prompts=True)
-    complete = complete_requests(rows, skip_bad)
+    complete = requests_of(rows, skip_bad)
     kept = (
         "outcomes" if complete is None else "(SELECT * FROM outcomes SEMI JOIN requests USING (request_id))"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from banditroute.errors import LogError
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.importers.source import Source, Table, between, scaled
 from banditroute.offline.logs.queries import fetch
 from banditroute.offline.logs.source import ROW
@@ -15,10 +16,11 @@ def litellm_spend(source: Source) -> Table:
     """LiteLLM's table `LiteLLM_SpendLogs`, exported as CSV or JSONL (its columns:
     https://github.com/BerriAI/litellm, `schema.prisma`). The class is `request_class` in the metadata that
     the caller sent (`metadata.spend_logs_metadata`), the unit the end user. Calls that are no chat are
-    passed over; what came from the cache says so in `kind`."""
+    passed over, and so are those that failed (`status`, or `status` in the metadata), which observed no
+    answer; what came from the cache says so in `kind`."""
     names = (
         "request_id", "call_type", "model", "spend", "prompt_tokens", "completion_tokens", "startTime",
-        "endTime", "end_user", "user", "metadata", "cache_hit",
+        "endTime", "end_user", "user", "metadata", "cache_hit", "status",
     )  # fmt: skip
     cells = source.open(names, ("request_id", "model", "spend"))
     kinds = ", ".join(f"'{prefix}{kind}'" for kind in CHAT for prefix in ("", "a"))
@@ -29,7 +31,11 @@ def litellm_spend(source: Source) -> Table:
         f"SELECT count(*), string_agg(DISTINCT {call}, ', ' ORDER BY {call}) FROM raw WHERE {other}",
     )
     if passed:
-        source.notes.append(f"Passed over: {passed:,} calls that are no chat ({named}).")
+        calls = counted(passed, "call that is no chat", "calls that are no chat")
+        source.notes.append(f"Passed over: {calls} ({named}).")
+    status = f"lower(coalesce({cells('status')}, {cells.inner('metadata', 'status')}))"
+    failed = f"{status} = 'failure' AND NOT coalesce({other}, false)"
+    source.passing_over(cells, failed, "call that failed", "calls that failed")
     start, end = cells("startTime"), cells("endTime")
     return Table(
         {
@@ -47,7 +53,7 @@ def litellm_spend(source: Source) -> Table:
             "unit": ("end_user", cells("end_user", "user")),
             "kind": ("cache_hit", f"CASE WHEN lower({cells('cache_hit')}) = 'true' THEN 'cache' END"),
         },
-        f"(SELECT * FROM raw WHERE NOT coalesce({other}, false)) AS raw",
+        f"(SELECT * FROM raw WHERE NOT coalesce({other} OR {status} = 'failure', false)) AS raw",
         f"raw.{ROW}",
         cells.file,
     )
@@ -57,10 +63,11 @@ def openrouter(source: Source) -> Table:
     """OpenRouter's activity by generation (CSV), with `generation_id`, `created_at`, `model_permaslug`,
     `tokens_prompt`, `tokens_completion`, `cost_total`, `generation_time_ms`, `user`. The aggregate by day
     (https://openrouter.ai/docs/cookbook/administration/activity-export) knows no single request, and is
-    refused. `cost_total` is what OpenRouter charged; calls on keys of your own are billed elsewhere."""
+    refused. `cost_total` is what OpenRouter charged; calls on keys of your own are billed elsewhere. Calls
+    that were `cancelled`, which had no whole answer, are passed over."""
     names = (
         "generation_id", "created_at", "model_permaslug", "tokens_prompt", "tokens_completion", "cost_total",
-        "generation_time_ms", "user", "app_name",
+        "generation_time_ms", "user", "app_name", "cancelled",
     )  # fmt: skip
     cells = source.open(names, ())
     if not cells.has("generation_id"):
@@ -68,6 +75,8 @@ def openrouter(source: Source) -> Table:
             f"{source.path} has no generation_id: activity that is summed up by day has no single requests. "
             "Export the activity by generation."
         )
+    cancelled = f"lower({cells('cancelled')}) IN ('true', '1')"
+    relation = source.passing_over(cells, cancelled, "call that was cancelled", "calls that were cancelled")
     return Table(
         {
             "request_id": ("generation_id", cells("generation_id")),
@@ -80,7 +89,7 @@ def openrouter(source: Source) -> Table:
             "seconds": ("generation_time_ms / 1000", scaled(cells("generation_time_ms"), 1e-3)),
             "unit": ("user", cells("user")),
         },
-        "raw",
+        relation,
         f"raw.{ROW}",
         cells.file,
     )

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from banditroute.errors import LogError
-from banditroute.offline.logs.files import quoted, some
+from banditroute.offline.logs.files import counted, quoted, some
 from banditroute.offline.logs.queries import fetch
-from banditroute.offline.logs.source import LogFile, open_log
+from banditroute.offline.logs.source import ROW, LogFile, open_log
+from banditroute.offline.logs.table import place_in_file
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+SHOWN = 5
+"""Rows that a note names."""
 
 JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
@@ -96,6 +100,19 @@ class Source:
                     return one
         return None
 
+    def passing_over(self, cells: Cells, passed: str, one: str, several: str = "") -> str:
+        """The rows of a view without those of a condition, as a relation of the same name; a note says how
+        many `one` or `several` those were, and in which rows the first of them are."""
+        view = cells.file.view
+        query = f"SELECT count(*), list({ROW} ORDER BY {ROW})[:{SHOWN}] FROM {view} WHERE {passed}"
+        ((count, rows),) = fetch(self.connection, query)
+        if count:
+            places = ", ".join(f"{place_in_file(cells.file, row):,}" for row in rows)
+            more = " and others" if count > len(rows) else ""
+            where = f"row {places}" if count == 1 else f"rows {places}{more}"
+            self.notes.append(f"Passed over: {counted(count, one, several)} ({where}).")
+        return f"(SELECT * FROM {view} WHERE NOT coalesce({passed}, false)) AS {view}"
+
     def chosen_score(self, relation: str, name: str, what: str) -> str | None:
         """The one score that counts as the quality: the one asked for, or the only one there is."""
         query = f"SELECT DISTINCT {name} AS name FROM {relation} WHERE {name} IS NOT NULL ORDER BY 1"
@@ -130,6 +147,15 @@ def literal(text: str) -> str:
 def scaled(cell: str, by: float) -> str:
     """A number times `by`; a cell that is no number stays as it is."""
     return f"coalesce(CAST(TRY_CAST({cell} AS DOUBLE) * {by!r} AS VARCHAR), {cell})"
+
+
+def onto_unit(cell: str, worst: float, best: float) -> str:
+    """A score on a scale from `worst` to `best`, linear onto [0, 1]; what is not on the scale stays, and says
+    so."""
+    number, low, high = f"TRY_CAST({cell} AS DOUBLE)", min(worst, best), max(worst, best)
+    share = f"CAST(({number} - {worst!r}) / {best - worst!r} AS VARCHAR)"
+    off = f"{cell} || ' on a scale from {worst:g} to {best:g}'"
+    return f"CASE WHEN {number} BETWEEN {low!r} AND {high!r} THEN {share} ELSE {off} END"
 
 
 def between(start: str, end: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from banditroute.errors import LogError
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.importers.source import Source, Table, between, scaled
 from banditroute.offline.logs.queries import fetch
 from banditroute.offline.logs.source import ROW
@@ -128,7 +129,7 @@ def _joined(source: Source, told: str, what: str) -> str:
     of_many = "call IS NULL AND whole IN (SELECT whole FROM calls WHERE siblings > 1)"
     ((shared,),) = fetch(connection, f"SELECT count(*) FROM told WHERE {of_many}")
     if shared:
-        source.notes.append(f"Passed over: {shared:,} {what}s of several calls together.")
+        source.notes.append(f"Passed over: {counted(shared, what)} of several calls together.")
     last = "arg_max(value, (told_at, place)) AS value FROM told WHERE"
     return (
         f" LEFT JOIN (SELECT call, {last} call IS NOT NULL GROUP BY call) AS of_call USING (call)"
