@@ -67,6 +67,7 @@ class Alerts:
         self._deadline = math.inf
         self._refused: set[str] = set()
         self._hearing = threading.Lock()
+        self._saying = threading.Lock()
         self._due: dict[str, Control] = {}
         self._heard = 0
         self._bounded = Bounded("banditroute-webhook")
@@ -174,6 +175,9 @@ class Alerts:
         self._pause = min(2.0 * self._pause, LONGEST_PAUSE)
 
     def _say_untold(self) -> None:
+        """Says once, at the end, what is left: `close` does, or the call it did not wait for."""
+        if not self._saying.acquire(blocking=False):
+            return
         if left := self.untold():
             _log.warning(
                 "%d alarms were not told to the webhook; the next start on this event log tells them (one in "
