@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine.toml").write_text('title = "mine"\nworld = "log.csv"\n')
     (tmp_path / "rules.toml").write_text("")
     (tmp_path / "parts").mkdir()
-    (tmp_path / "parts" / "part.csv").write_text("sample_id\n")
+    (tmp_path / "parts" / "part.jsonl").write_text("{}\n")
     (tmp_path / "banditroute.toml").write_text('[policy]\nname = "rules:rules.toml"\n')
     sqlite3.connect(tmp_path / "events.db").execute("CREATE TABLE events (seq)").connection.close()
     monkeypatch.chdir(tmp_path)
@@ -71,7 +71,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "collect usage.csv -o new.csv --usd 1 --json banditroute.toml",
         "calculate --usage usage.csv --json usage.csv",
         "import routerbench log.csv -o log.csv",
-        "import tensorzero parts -o parts/part.csv",
+        "import tensorzero parts -o parts/part.jsonl",
     ],
 )
 def test_what_is_read_is_not_written_over(
@@ -109,6 +109,31 @@ def test_an_older_answer_may_be_written_over(folder: Path, capsys: pytest.Captur
     (folder / "old.json").write_text("{}")
     assert _ended(f"simulate log.csv {FIXED} --jobs=1 --json old.json", capsys)[0] == 0
     assert (folder / "old.json").stat().st_size > 100
+
+
+def test_the_prior_of_a_configuration_is_fitted_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = '[[models]]\nid = "small"\n[[models]]\nid = "large"\n[[classes]]\nname = "code"\n'
+    (folder / "banditroute.toml").write_text(f'[policy]\nprior = "prior.json"\n{models}')
+    for _ in range(2):
+        assert _ended("fit log.csv -o prior.json", capsys)[0] == 0
+    assert _ended("fit log.csv --config banditroute.toml -o prior.json", capsys)[0] == 0
+    assert (folder / "prior.json").stat().st_size > 100
+
+
+def test_texts_that_are_no_names_of_files_name_none(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "long.toml").write_text(f'[[rules]]\nname = "{"word " * 60}"\n')
+    (folder / "old.json").write_text("{}")
+    code, err = _ended(f"simulate log.csv {FIXED} --config long.toml --json old.json", capsys)
+    assert "File name too long" not in err, code
+
+
+def test_beside_what_is_read_of_a_folder_there_is_room(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "parts" / "out.csv").write_text("")
+    assert "would be written over" not in _ended("import tensorzero parts -o parts/out.csv", capsys)[1]
 
 
 def test_every_verb_that_writes_checks_where() -> None:

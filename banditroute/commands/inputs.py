@@ -27,24 +27,30 @@ def files_read() -> Iterator[Path]:
     if context is None:
         return
     given = {name: value for name, value in context.params.items() if name not in OUTPUTS}
+    renews = context.info_name == "fit"  # the prior of a configuration is what it makes anew
+    paths = [value for value in given.values() if isinstance(value, Path)]
+    for path in paths:
+        yield from _with_named(path, but_prior=renews)
     for value in given.values():
-        if isinstance(value, Path):
-            yield from _with_named(value)
-        elif isinstance(value, tuple):
+        if isinstance(value, tuple):
             yield from _files((one for one in value if isinstance(one, str)), Path())
     if "config" in given and given["config"] is None:
-        yield from _with_named(DEFAULT_PATH)
+        yield DEFAULT_PATH
+        if not paths:  # verbs that are given a log read no configuration that they are not told of
+            yield from _with_named(DEFAULT_PATH)
 
 
-def _with_named(path: Path) -> Iterator[Path]:
-    """The path, and if it is a configuration or a scenario, the files in it."""
+def _with_named(path: Path, *, but_prior: bool = False) -> Iterator[Path]:
+    """The path, and if it is a configuration or a scenario, the files in it; on request without the prior."""
     path = _scenario(path)
     yield path
-    if path.suffix.lower() == ".toml" and path.is_file():
+    if path.suffix.lower() == ".toml" and _is_file(path):
         try:
             found = tomllib.loads(path.read_text(encoding="utf-8"))
         except (ValueError, OSError):  # who reads it next says what is wrong with it
             return
+        if but_prior and isinstance(found.get("policy"), dict):
+            found["policy"].pop("prior", None)
         yield from _files(_texts(found), path.parent)
 
 
@@ -72,5 +78,13 @@ def _files(texts: Iterable[str], folder: Path) -> Iterator[Path]:
         if "\0" in text or "\n" in text:
             continue
         for name in (text, *_RULES.findall(text), *_EVENT_LOG.findall(text)):
-            if len(name) < 1_024 and (file := folder / name).is_file():
+            if _is_file(file := folder / name):
                 yield file
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a text that can be no name of one is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name, or in a folder that may not be looked into
+        return False

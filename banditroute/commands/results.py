@@ -90,9 +90,11 @@ def _is_database(path: Path) -> bool:
 
 
 def _overwrites(path: Path, read: Path) -> bool:
-    """Whether a file that is written is one that is read, or lies in a folder that is."""
+    """Whether a file that is written is one that is read, or one of those that are read of a folder."""
     if read.is_dir():
-        return path.resolve().is_relative_to(read.resolve())
+        from banditroute.offline.logs.importers.source import JSON_LINES
+
+        return path.name.endswith(JSON_LINES) and path.resolve().is_relative_to(read.resolve())
     return read.exists() and path.samefile(read)
 
 

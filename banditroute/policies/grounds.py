@@ -26,6 +26,8 @@ def groundless(policy: Policy, models: Sequence[Model]) -> str | None:
 
 
 def _lacks(policy: Policy, models: Sequence[Model]) -> str | None:
+    if len(models) < 2:
+        return None  # nothing is left to choose
     unpriced = [model.id for model in models if list_price(model) is None]
     if isinstance(policy, BestPrior):
         tied = _tied(models, policy.prior_quality)
