@@ -17,7 +17,7 @@ from banditroute.core.feedback.bills import Disbelief, disbelief, forgotten
 from banditroute.core.feedback.calibration import verdict_noise
 from banditroute.core.feedback.changes import Change
 from banditroute.core.feedback.evidence import believed
-from banditroute.core.feedback.instruments import Instrument, as_believed, auditors
+from banditroute.core.feedback.instruments import Instrument, as_believed, auditors, of_model
 from banditroute.core.feedback.measurement import doubt_of, with_judges
 from banditroute.core.feedback.outdated import adjustment
 from banditroute.core.feedback.response import Response, response, unexplained_by_features
@@ -77,7 +77,7 @@ def weighed(
         direct = _adjusted(direct, speakers.share, speakers.shift, speakers.excess)
         center = priors[QUALITY].center
         instruments = {name: as_believed(own, speakers, center) for name, own in instruments.items()}
-    if direct is not None and trust.nonresponse and (audits := auditors(instruments, judge)):
+    if direct is not None and trust.nonresponse and (audits := auditors(instruments)):
         answers = _who_answers(direct, audits)
         direct = _adjusted(direct, np.ones_like(answers.shift), answers.shift)
     if direct is not None and direct is not said:
@@ -120,7 +120,7 @@ def weighed(
         answers,
         face,
         _by_people(instruments),
-        verdict_noise(auditors(instruments, judge) or instruments, priors[QUALITY].noise, doubt_of(trust)),
+        verdict_noise(of_model(instruments, judge), priors[QUALITY].noise, doubt_of(trust)),
         {FACTORS[f]: own.names for f, own in doubted.items()},
     )
 

@@ -59,12 +59,18 @@ def _owner(name: str) -> str:
     return name[:-1].rsplit(" (", 1)[1] or "(" if name.endswith(")") and " (" in name else ""
 
 
-def auditors(instruments: Mapping[str, Instrument], model: str = "") -> Mapping[str, Instrument]:
-    """The instruments that do not choose what they score: those of the service's own judge, a `model`, and
-    where it has scored nothing those of no principal, which the operator lets score without a key."""
-    ours = {name: own for name, own in instruments.items() if name != OTHERS and not _owner(name)}
+def auditors(instruments: Mapping[str, Instrument]) -> Mapping[str, Instrument]:
+    """The instruments that do not choose what they score: those of the service's own judges, earlier ones
+    included, and of no principal, which the operator lets score without a key."""
+    return {name: own for name, own in instruments.items() if name != OTHERS and not _owner(name)}
+
+
+def of_model(instruments: Mapping[str, Instrument], model: str) -> Mapping[str, Instrument]:
+    """The service's own instruments with a judging `model`, whatever their rubric; where it has scored
+    nothing all of its own, and where there are none, all."""
+    ours = auditors(instruments)
     configured = {name: own for name, own in ours.items() if model and name.startswith(f"{model}/")}
-    return configured or ours
+    return configured or ours or instruments
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from banditroute.core.feedback.instruments import (
     as_believed,
     auditors,
     empty_instrument,
+    of_model,
     with_judged,
     with_pairs,
 )
@@ -38,7 +39,7 @@ def test_a_principal_has_few_instruments_and_the_service_s_own_always_a_place() 
 
 
 def test_no_judge_outside_shows_who_answers() -> None:
-    """The configured judge's instruments do, whatever their rubric; without any, those of no principal."""
+    """Those of no principal do, whichever judge is configured now; the next verdict is one of its model."""
     names = (
         "gpt/pointwise-1",
         "gpt/strict-2",
@@ -48,9 +49,12 @@ def test_no_judge_outside_shows_who_answers() -> None:
         OTHERS,
     )
     known = {name: empty_instrument(K, C, 1 + C) for name in names}
-    assert set(auditors(known, "gpt")) == {"gpt/pointwise-1", "gpt/strict-2"}
-    assert set(auditors(known)) == set(auditors(known, "silent")) == set(names[:3])
-    assert not auditors({name: known[name] for name in names[3:]}, "gpt")
+    outside = {name: known[name] for name in names[3:]}
+    assert set(auditors(known)) == set(names[:3])
+    assert not auditors(outside)
+    assert set(of_model(known, "gpt")) == {"gpt/pointwise-1", "gpt/strict-2"}
+    assert set(of_model(known, "")) == set(of_model(known, "silent")) == set(names[:3])
+    assert of_model(outside, "gpt") == outside
 
 
 def crowd(rng: np.random.Generator, names: list[str], n: int = 300) -> tuple[np.ndarray, ...]:
