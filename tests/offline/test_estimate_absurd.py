@@ -21,6 +21,20 @@ SOUND: dict[str, Any] = {
     "target_pmf": np.tile([0.5, 0.3, 0.2], (N, 1)),
 }
 
+
+class NotAvailable:
+    """As the NA of data frames: comparisons with it are itself, and neither true nor false."""
+
+    def __ne__(self, other: object) -> Any:
+        return self
+
+    __eq__ = __ne__
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+
 ABSURD: list[tuple[str, Any, str]] = [
     ("bounds", "ab", "smallest and the largest"),
     ("bounds", 5, "smallest and the largest"),
@@ -29,6 +43,7 @@ ABSURD: list[tuple[str, Any, str]] = [
     ("bounds", (0, math.inf), "smallest and the largest"),
     ("cluster", [None, *range(N - 1)], "1 row has no id in cluster, the first is row 0"),
     ("cluster", np.r_[1.0, np.nan, np.arange(N - 2)], "the first is row 1"),
+    ("cluster", ["a", NotAvailable()] * (N // 2), "300 rows have no id in cluster, the first is row 1"),
     ("cluster", [[1], [1, 2]] * (N // 2), "differ in length"),
     ("cluster", np.fromiter(({i} for i in range(N)), object), "must hold ids"),
     ("reward", SOUND["reward"] * 1e300, "beyond 1e\\+30"),

@@ -158,6 +158,9 @@ def test_what_the_log_cannot_carry_is_refused() -> None:
     assert "One of the rows holds" in (estimate("ips", **one).refusal or "")
     for name in ("snips", "dm", "dros"):
         assert "is biased" in (estimate(name, **arrays, interval="sequence").refusal or "")
+    clipped = estimate("dr(clip=2)", **arrays, interval="sequence").refusal or ""
+    assert clipped.startswith("A clipped dr is biased"), clipped
+    assert clipped.endswith("ask one of them without a clip."), clipped
     dear = arrays | {"reward": arrays["reward"] - 0.5}
     assert "range of the reward" in (estimate("ips", **dear, interval="sequence").refusal or "")
     low, high = (

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from banditroute.config.settings import Settings
+from banditroute.offline.evaluation.findings import Evaluated
 from banditroute.offline.evaluation.result import Evaluation
 from banditroute.offline.evaluation.run import evaluate
 from banditroute.offline.evaluation.targets import mean_usd
 from banditroute.offline.history.fitting import fit_prior
+from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.types import Model
 
 from .decisions import ALONE, covers, fixed_log, learner_log, run, truth_of, world
@@ -156,6 +159,29 @@ def test_usd_and_seconds_enter_the_reward() -> None:
     assert leading.value == pytest.approx(plain.value - 5 * 0.03 - 0.1 * 2.0)
     noted = evaluate(log, ["random"]).notes
     assert "usd has no part in the reward: the log does not give it." in noted
+
+
+def test_bounds_taken_from_the_log_are_said_where_an_interval_rests_on_them() -> None:
+    log, few = fixed_log(3_000, 7), fixed_log(500, 7)
+    paid, thin = (replace(of, usd=np.array([0.03, 0.01, 0.001])[of.action]) for of in (log, few))
+    note = "take the most in the log for the most there can be: 0.03 USD."
+
+    def said(log: DecisionLog, **asked: Any) -> tuple[bool, Evaluated]:
+        result = evaluate(log, ["fixed:large"], **asked)
+        return any(text.endswith(note) for text in result.notes), result.policies[1]
+
+    assert not said(paid)[0]
+    assert not said(paid, estimators=["ips(clip=1000)"])[0]
+    assert not said(log, interval="sequence")[0]  # nothing is paid there
+    assert said(paid, interval="sequence")[0]
+    told, clipped = said(paid, estimators=["ips(clip=2)"])
+    assert told
+    assert clipped.refused is None
+    assert clipped.leading is not None
+    assert clipped.leading.max_weight > 2.0
+    told, refused = said(thin)
+    assert "and says" in str(refused.refused)
+    assert told
 
 
 def test_cheapest_goes_by_declared_prices_else_by_what_was_paid() -> None:

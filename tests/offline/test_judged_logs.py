@@ -128,6 +128,59 @@ def test_fit_says_what_the_judge_is_worth_and_what_to_do(tmp_path: Path) -> None
     assert judge["paired"] > 50
 
 
+def with_a_few_judged(folder: Path) -> Log:
+    """A log that people scored, but for the first answer of every model: those a judge scored."""
+    path = written(folder, 1.0, n=300)
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    for i, row in enumerate(rows):
+        if i < 3:
+            row.update(quality=row["judge_quality"], source="judge")
+        else:
+            row.update(judge="", judge_quality="")
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    log = read_log(path)
+    assert isinstance(log, Log)
+    return log
+
+
+def test_what_peoples_scores_have_in_common_survives_a_judge(tmp_path: Path) -> None:
+    """Half of their noise is the requests' own, of which people's 299 of 300 answers tell; where they tell of
+    half of the answers, and of those for the half of the requests that others' answers are told of, a quarter
+    is left."""
+    log = with_a_few_judged(tmp_path)
+    people = fit_prior(replace(take(log, np.arange(300) > 0), judged=None)).factors["quality"].models
+    both = fit_prior(log).factors["quality"].models
+    for model in MODELS:
+        assert 0.3 < people[model].common < 0.6
+        assert both[model].common == pytest.approx(people[model].common * 299 / 300)
+    alone = fit_prior(read_log(written(tmp_path, 0.0))).factors["quality"].models
+    assert [alone[model].common for model in MODELS] == [0.0] * 3
+    half = fit_prior(read_log(written(tmp_path, 0.5))).factors["quality"].models
+    assert [half[model].common for model in MODELS] == pytest.approx([0.45 / 4] * 3, abs=0.06)
+
+
+def test_a_judge_is_blamed_for_its_own_answers_only(tmp_path: Path) -> None:
+    blame, size = "people have not scored the same answers", r"the log has no more than \d+ in one"
+
+    def said(log: Log | DecisionLog) -> str:
+        prior = fit_prior(log)
+        apart = {name: replace(model, common=0.0) for name, model in prior.factors["quality"].models.items()}
+        factor = replace(prior.factors["quality"], trust=3_000.0, models=apart)
+        found = describe(replace(prior, factors={"quality": factor}), None, judges_in(log, Settings()))
+        return found._worth("quality", factor)
+
+    few = said(with_a_few_judged(tmp_path))
+    assert blame not in few
+    assert re.search(rf"{size}, a judge's scores taken for", few), few
+    assert blame in said(read_log(written(tmp_path, 0.3)))
+    everyone = said(read_log(written(tmp_path, 1.0)))
+    assert re.search(rf"{size}\.$", everyone), everyone
+
+
 def test_a_log_without_a_judge_is_as_it_was(tmp_path: Path) -> None:
     path = written(tmp_path, 1.0)
     whole = read_log(path)

@@ -12,6 +12,7 @@ import pytest
 from banditroute.config.settings import Settings
 from banditroute.core.decide import initial_state
 from banditroute.errors import LogError
+from banditroute.offline.evaluation.run import evaluate
 from banditroute.offline.history.findings import describe
 from banditroute.offline.history.fitting import fit_prior
 from banditroute.offline.logs.decisionlog import DecisionLog
@@ -117,6 +118,8 @@ def test_a_partial_log_compares_nothing(rows: list[Row], write: WriteLog) -> Non
     assert np.isnan(log.quality).sum() == 1
     with pytest.raises(LogError, match="complete=True"):
         simulate(log, ["fixed:small"], seeds=1)
+    with pytest.raises(LogError, match=r"lack some of the models.*complete=True"):
+        evaluate(log, ["fixed:small"])
     assert read_log(write(rows), complete=False).kind == "full_information"
 
 

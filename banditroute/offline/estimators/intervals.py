@@ -41,6 +41,9 @@ IMPOSSIBLE = (
     "No value agrees with these weights and rewards; the propensities, or the bounds, cannot be right."
 )
 
+INSTEAD = 'interval="sequence" (--interval sequence) needs none of that, and says'
+"""Begins what a refused normal interval is told of a sequence's."""
+
 _KINDS = ("normal", "bernstein", "bootstrap", "sequence")
 _REPLICATES = 1_000
 
@@ -130,9 +133,10 @@ def _refusal(form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable
         return 'A bernstein interval needs independent rows; ask ips or dr for interval="sequence".'
     if kind in ("bernstein", "sequence"):
         if not form.unbiased:
-            return (
-                f"{form.name} is biased, and a {kind} interval holds around ips and dr only; ask one of them."
-            )
+            which, ask = f"{form.name} is", "one of them"
+            if form.kind == CLIPPED:
+                which, ask = f"A clipped {form.name} is", "one of them without a clip"
+            return f"{which} biased, and a {kind} interval holds around ips and dr only; ask {ask}."
         if wish.bounds is None:
             return f"A {kind} interval needs the range of the reward; give bounds, such as bounds=(-1, 1)."
     if kind == "sequence":
@@ -212,10 +216,7 @@ def _sequence_instead(form: Form, terms: Terms, wish: Wish) -> str:
     found = sequence(terms, form.modelled, wish.bounds, wish.level)
     if not 0.0 <= found.high - found.low < MOST_OPEN * (wish.bounds[1] - wish.bounds[0]):
         return ""
-    return (
-        f' interval="sequence" (--interval sequence) needs none of that, and says {found.low:.3g} to '
-        f"{found.high:.3g}."
-    )
+    return f" {INSTEAD} {found.low:.3g} to {found.high:.3g}."
 
 
 def _bootstrap(form: Form, terms: Terms, wish: Wish) -> tuple[float, float]:

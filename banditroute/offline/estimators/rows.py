@@ -152,19 +152,26 @@ def ids(values: ArrayLike | Sequence[object], name: str, n: int) -> Ints:
     """`(n,)` positions of whatever ids: equal ids, equal numbers. Refuses rows without one."""
     found = _array(values, name)
     _check_length(found, name, n)
-    absent = found != found  # nan is not itself
-    if found.dtype.kind == "O":
-        absent = absent | (found == None)  # noqa: E711 - of every element
+    plain = found.dtype.kind != "O"
+    absent = found != found if plain else np.fromiter(map(_is_missing, found.tolist()), np.bool_, n)
     if absent.any():
         rows = counted(int(absent.sum()), "row has", "rows have")
         raise LogError(
             f"{rows} no id in {name}, the first is row {int(absent.argmax())}; give every row one, its own "
             "where it stands alone."
         )
-    if found.dtype.kind == "O":
+    if not plain:
         return _numbered(found, name)
     position: Ints = np.unique(found, return_inverse=True)[1].astype(np.int64)
     return position
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is None, unlike itself as nan is, or cannot tell, as the NA of data frames."""
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):
+        return True
 
 
 def _numbered(found: NDArray[Any], name: str) -> Ints:

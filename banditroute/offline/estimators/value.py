@@ -42,3 +42,9 @@ class PolicyValue:
     def clip(self) -> float | None:
         """The clip that its weights have; such an interval covers what was taken away too (`clipping`)."""
         return self.parameter if self.estimator in ("ips", "snips", "dr", "sndr") else None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is an interval that rests on the range of the reward."""
+        clips = self.clip is not None and self.clip < self.max_weight
+        return self.refusal is None and (self.interval in ("sequence", "bernstein") or clips)

@@ -86,7 +86,7 @@ def paired_sequence(
         q = None if q_hat is None or pmf is None else np.clip((q_hat - low) / length, 0.0, 1.0)
         if mirrored:
             r, q = 1.0 - r, None if q is None else 1.0 - q
-        told = [_terms(bet, r, action, weight, target, pmf, q) for bet in bets.tolist()]
+        told = (_terms(bet, r, action, weight, target, pmf, q) for bet in bets.tolist())  # one at a time
         if clusters is None:
             growth = np.array([np.log1p(bet * y).sum() for bet, y in zip(bets, told, strict=True)])
             ends.append(betting_lower_bound(bets, growth, prior, n, ALPHA / 2.0))

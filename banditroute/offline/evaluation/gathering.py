@@ -13,7 +13,9 @@ from banditroute.core.features import layout_of
 from banditroute.errors import LogError
 from banditroute.offline.estimators import fit_q
 from banditroute.offline.estimators.forms import FORMS
+from banditroute.offline.estimators.intervals import INSTEAD
 from banditroute.offline.estimators.value import IntervalKind
+from banditroute.offline.evaluation.findings import Evaluated
 from banditroute.offline.evaluation.scoring import Evidence
 from banditroute.offline.logs.decisionlog import DecisionLog
 from banditroute.offline.logs.files import counted
@@ -27,6 +29,11 @@ FEWEST_ROWS = 20
 def require_decisions(log: Log | DecisionLog) -> DecisionLog:
     """The log, refused where it holds no propensities to weigh decisions by, or nothing to compare."""
     if isinstance(log, Log):
+        if log.kind == "partial":
+            raise LogError(
+                "Some requests of this log lack some of the models, so it does not say what another model "
+                "would have given; read it with complete=True."
+            )
         raise LogError(
             "This log has a row for every model of every request: full information. What any policy would "
             "have earned there is known, not estimated: use banditroute simulate."
@@ -151,8 +158,10 @@ def gathered(
     )
 
 
-def remarks(log: DecisionLog, settings: Settings, evidence: Evidence) -> Iterator[str]:
-    """What must be read with the figures."""
+def remarks(
+    log: DecisionLog, settings: Settings, evidence: Evidence, results: Sequence[Evaluated]
+) -> Iterator[str]:
+    """What must be read with the figures, the `results`."""
     if log.at is None:
         yield "The log has no times: its rows are taken in the order of their ids."
     if settings.prior is not None:
@@ -175,9 +184,12 @@ def remarks(log: DecisionLog, settings: Settings, evidence: Evidence) -> Iterato
         )
         if weight
     ]
-    if evidence.learning and priced:
+    if priced and any(_bounded(result) for result in results):
         listed = " and ".join(priced)
-        yield f"Confidence sequences take the most in the log for the most there can be: {listed}."
+        yield (
+            "Sequences, Bernstein intervals and clipped estimators take the most in the log for the most "
+            f"there can be: {listed}."
+        )
     if log.source is not None:
         sources, counts = np.unique(
             [log.source[i] or "unknown" for i in evidence.rows.tolist()], return_counts=True
@@ -185,6 +197,13 @@ def remarks(log: DecisionLog, settings: Settings, evidence: Evidence) -> Iterato
         if len(sources) > 1:
             listed = ", ".join(f"{name} {count:,}" for name, count in zip(sources, counts, strict=True))
             yield f"Quality comes from several sources ({listed}); one counts as the other."
+
+
+def _bounded(result: Evaluated) -> bool:
+    """Whether anything said of a policy rests on the range that rewards are taken to lie in."""
+    if result.refused is not None:
+        return INSTEAD in result.refused
+    return any(value.bounded for value in result.estimates.values())
 
 
 def _clusters(log: DecisionLog, rows: Ints) -> Ints | None:

@@ -154,7 +154,7 @@ def evaluate(
         estimators=case.estimators,
         interval=interval or ("sequence" if made.learns else "normal"),
         policies=tuple(results),
-        notes=[*log.notes, *unrated, *unmetered, *unscored, *taken, *remarks(log, own, evidence)],
+        notes=[*log.notes, *unrated, *unmetered, *unscored, *taken, *remarks(log, own, evidence, results)],
     )
 
 

@@ -24,7 +24,8 @@ EXPLAINED = {
 }
 CENTRED = (
     "Value is what the interval belongs to: {0}, or where it is a confidence sequence its centre, against "
-    "which bets from both sides have won alike. {0} itself may lie outside, pulled by a few large weights."
+    "which bets from both sides have won alike. {0} itself may lie outside, pulled by a few large weights; "
+    f"that of what was {AS_LOGGED} is always its mean."
 )
 
 

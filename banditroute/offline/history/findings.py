@@ -116,9 +116,10 @@ class Fitted:
         counted = {row: row.counts_for for row in rows if row.counts_for is not None}
         if not counted:
             return f" It is not used{REPLACED.get(name, '')}."
-        most = max(counted.values())
+        leading = max(counted, key=lambda row: counted[row])
+        most, alone = counted[leading], self._judged(leading)
         cell = max(n for model in factor.models.values() for _, _, n, *_ in model.cells)
-        if name == "quality" and self.judges and round(most) < round(factor.trust):
+        if 2 * alone > leading.outcomes and round(most) < round(factor.trust):
             return (
                 f" Here it comes to {most:,.0f} at most: a judge's scores, as long as people have not scored "
                 "the same answers, count for few."
@@ -129,11 +130,18 @@ class Fitted:
                 f"is {COMMON.get(name, 'high')} for all of them cancels where they are compared."
             )
         if round(cell) < round(factor.trust):
+            judged = ", a judge's scores taken for what they are worth" if alone else ""
             return (
                 f" Here it comes to {most:,.0f} at most, over all classes of a model: the log has no more "
-                f"than {cell:,.0f} in one."
+                f"than {cell:,.0f} in one{judged}."
             )
         return ""
+
+    def _judged(self, row: Row) -> int:
+        """How many of the answers of a row only a judge has scored."""
+        if row.factor != "quality":
+            return 0
+        return sum(judge.alone.get(row.model, 0) for judge in self.judges)
 
     def _sentences(self) -> list[str]:
         return [self._sentence(name, factor) for name, factor in self.prior.factors.items()]

@@ -95,7 +95,7 @@ def judges_in(log: Log | DecisionLog, settings: Settings) -> list[JudgeFound]:
     """The judges of a log, and what they are worth in a prior of it; none where people scored everything."""
     known = outcomes_of(log, settings)
     prior = factor_priors(settings)[FACTORS.index("quality")]
-    return judges_found(known.instruments(prior))
+    return judges_found(known.instruments(prior), known.models)
 
 
 def _folds(log: Log | DecisionLog) -> list[tuple[np.ndarray, np.ndarray]]:

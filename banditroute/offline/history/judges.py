@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +55,8 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class JudgeFound:
-    """One judge of a history: how many answers it scored, and how many of those people scored too (`paired`).
+    """One judge of a history: how many answers it scored, how many of those people scored too (`paired`), and
+    by model how many nobody else did (`alone`).
 
     Of these, what it gave models more than people did, in quality: the `least`, the `most`, and the largest
     of their standard errors; None where no model has two pairs.
@@ -67,6 +68,7 @@ class JudgeFound:
     least: float | None
     most: float | None
     standard_error: float | None
+    alone: Mapping[str, int]
 
     def sentence(self) -> str:
         """What it is worth, and what would make it worth more."""
@@ -92,22 +94,25 @@ REMEDY = (
 )
 
 
-def judges_found(instruments: Mapping[str, Instrument]) -> list[JudgeFound]:
-    """What the judges of a history are worth."""
-    return [_found(name, own) for name, own in sorted(instruments.items())]
+def judges_found(instruments: Mapping[str, Instrument], models: Sequence[str]) -> list[JudgeFound]:
+    """What the judges of a history of the `models` are worth."""
+    return [_found(name, own, models) for name, own in sorted(instruments.items())]
 
 
-def _found(name: str, own: Instrument) -> JudgeFound:
+def _found(name: str, own: Instrument, models: Sequence[str]) -> JudgeFound:
     n, j, y, jj, jy, yy = np.moveaxis(own.pairs.sum(axis=1), 1, 0)
-    paired, alone = round(float(n.sum())), round(float(own.judged.cells[..., 2].sum()))
+    counts = own.judged.cells[..., 2].sum(axis=1).tolist()
+    alone = {model: round(count) for model, count in zip(models, counts, strict=True)}
+    paired = round(float(n.sum()))
+    scores = sum(alone.values()) + paired
     told = n > 1.0
     if not told.any():
-        return JudgeFound(name, alone + paired, paired, None, None, None)
+        return JudgeFound(name, scores, paired, None, None, None, alone)
     mean = (j - y)[told] / n[told]
     scatter = np.maximum((jj - 2.0 * jy + yy)[told] - n[told] * mean * mean, 0.0)
     error = np.sqrt(scatter / (n[told] - 1.0) / n[told])
     least, most, largest = float(mean.min()), float(mean.max()), float(error.max())
-    return JudgeFound(name, alone + paired, paired, least, most, largest)
+    return JudgeFound(name, scores, paired, least, most, largest, alone)
 
 
 def _signed(value: float) -> str:

@@ -70,14 +70,19 @@ class Outcomes:
 
     def common(self, name: str, prior: FactorPrior) -> Floats:
         """The share of each model's noise `(k,)` that other models' outcomes of the same requests have too
-        (`dependence`). What judges measured counts as having none."""
-        if name not in self.factors or (name == "quality" and self.scores is not None):
+        (`dependence`). What judges measured counts as having none: of quality it is the share that people's
+        outcomes have in common, times people's part of the model's scored answers."""
+        if name not in self.factors:
             return np.zeros(len(self.models))
         rows, models, values = self.factors[name]
         if prior.logarithmic:  # zeros have no logarithm, and the refit leaves them out of the noise too
             told = values > 0.0
             rows, models, values = rows[told], models[told], np.log(values[told])
-        return common_noise(rows, models, self.cls[rows], values, len(self.models))
+        found = common_noise(rows, models, self.cls[rows], values, len(self.models))
+        if name != "quality" or self.scores is None:
+            return found
+        people = np.bincount(models, minlength=len(self.models))
+        return found * people / np.maximum(self.scored(name), 1)
 
     def scored(self, name: str) -> Ints:
         """Scored answers of every model `(k,)`, by whomever."""

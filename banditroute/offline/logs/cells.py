@@ -80,9 +80,12 @@ def typed_columns(
     return [f"{expression} AS {name}" for name, expression in typed.items()]
 
 
-def row_checks(file: LogFile, found: Mapping[str, str], features: Sequence[str]) -> list[Check]:
-    """What each row must pass, the most basic first."""
+def row_checks(
+    file: LogFile, found: Mapping[str, str], features: Sequence[str], scaled: bool = False
+) -> list[Check]:
+    """What each row must pass, the most basic first. A `scaled` score that fails was off its scale."""
     present, checks = file.columns, []
+    mended = "check the ends of --scale" if scaled else "scale scores to [0, 1], as import does by --scale"
     if file.form == "json":
         cells = ", ".join(quoted(name) for name in (*present, *sorted(file.unseen)))
         what = "no JSON object with columns of the log"
@@ -102,8 +105,7 @@ def row_checks(file: LogFile, found: Mapping[str, str], features: Sequence[str])
     for name, (must, right) in NUMBERS.items():
         if name in found:
             cell, within = text(found[name], present), right.format(_number(name, found[name], present))
-            mended = "scale scores to [0, 1], as import does by --scale" if "quality" in name else "mend it"
-            remedy = f"{mended}, and {_BLANK}"
+            remedy = f"{mended if 'quality' in name else 'mend it'}, and {_BLANK}"
             what = f"a {found[name]} that is not {must}"
             checks.append(Check(f"NOT coalesce({within}, {cell} IS NULL)", what, cell, remedy))
     if "at" in found:

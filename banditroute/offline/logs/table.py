@@ -46,12 +46,15 @@ def make(
     skip_bad: bool,
     progress: Progress | None,
     prompts: bool = False,
+    scaled: bool = False,
+    notes: Sequence[str] = (),
 ) -> Rows:
     """Makes the relation `outcomes` of the wanted rows.
 
     Text is parsed once, into a table; a Parquet file is read again for each column, which is cheaper
-    than to keep it. With `prompts` they are a column too. Raises LogError for bad rows, unless `skip_bad`
-    leaves them out.
+    than to keep it. With `prompts` they are a column too; `scaled` says that scores were put on [0, 1] by
+    --scale, and `notes` what was left out before. Raises LogError for bad rows, unless `skip_bad` leaves them
+    out.
     """
     connection = file.connection
     condition, values = where_clause(file.columns, found, where)
@@ -68,7 +71,7 @@ def make(
             )
     for name, value in values.items():
         connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
-    checks = row_checks(file, found, features)
+    checks = row_checks(file, found, features, scaled)
     faults = " ".join(f"WHEN {check.wrong} THEN {number}" for number, check in enumerate(checks, 1))
     typed = [
         f"{ROW} AS row",
@@ -84,7 +87,8 @@ def make(
     )
     _forget_unseen(file, found, checks)
     kept = ", ".join(f"{name}={value}" for name, value in where.items())
-    rows = Rows(file.path, connection, found, features, [f"Only rows with {kept}."] if kept else [])
+    said = [*notes, f"Only rows with {kept}."] if kept else [*notes]
+    rows = Rows(file.path, connection, found, features, said)
     _settle_lines(file, rows, skip_bad)
     _settle_faults(file, rows, checks, where, skip_bad)
     return rows
@@ -127,7 +131,7 @@ def _settle_faults(
     connection = rows.connection
     counts = fetch(connection, "SELECT fault, count(*), min(row) FROM typed GROUP BY fault ORDER BY fault")
     if not counts:
-        raise LogError(_nothing_found(file, rows.found, where))
+        raise LogError(_nothing_found(file, rows, where))
     bad = [(checks[fault - 1], count, row) for fault, count, row in counts if fault]
     if not bad:
         connection.execute("CREATE TEMP VIEW outcomes AS SELECT * EXCLUDE (fault) FROM typed")
@@ -176,13 +180,14 @@ def _forget_unseen(file: LogFile, found: dict[str, str], checks: Sequence[Check]
         file.connection.execute(f"UPDATE typed SET fault = {fault} WHERE fault = 0 AND decided_at IS NULL")
 
 
-def _nothing_found(file: LogFile, found: Mapping[str, str], where: Mapping[str, str]) -> str:
-    """Why no row is left: none there, or what the columns of a fruitless `where` do hold."""
+def _nothing_found(file: LogFile, rows: Rows, where: Mapping[str, str]) -> str:
+    """Why no row is left: none there, or none but those that notes tell of, or what the columns of a
+    fruitless `where` do hold."""
     if not where:
-        return "The log has no rows; it needs one per request and model."
+        return " ".join(["The log has no rows; it needs one per request and model.", *rows.notes])
     sentences = []
     for name in where:
-        column = quoted(name if name in file.columns else found[name])
+        column = quoted(name if name in file.columns else rows.found[name])
         query = f"SELECT DISTINCT CAST({column} AS VARCHAR) v FROM file ORDER BY v LIMIT 13"
         sentences.append(f"{name} has {some((value for (value,) in fetch(file.connection, query)), 12)}")
     named = ",".join(f"{name}={value}" for name, value in where.items())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from banditroute.errors import LogError
+
 from .conftest import Import
 
 SPEND = "request_id,call_type,spend,prompt_tokens,startTime,endTime,model,metadata,status\n"
@@ -58,3 +60,10 @@ def test_routerarena_calls_without_success(success: object, taken: Import, tmp_p
     assert len(found) == (10 if unknown else 3)
     notes = () if unknown else ("Passed over: 7 calls that failed (rows 1, 2, 3, 4, 5 and others).",)
     assert done.notes == notes
+
+
+def test_where_no_call_came_off_the_refusal_says_what_became_of_them(taken: Import, tmp_path: Path) -> None:
+    rows = [f"g{i},{DAY}{i},0.001,m,true\n" for i in range(2)]
+    (tmp_path / "activity.csv").write_text(ACTIVITY + "".join(rows))
+    with pytest.raises(LogError, match=r"no rows; .*Passed over: 2 calls that were cancelled \(rows 1, 2\)"):
+        taken("openrouter", tmp_path / "activity.csv")

@@ -120,11 +120,35 @@ def test_scores_of_another_scale_are_put_on_ours_where_it_is_named(
     assert [row.get("quality") for row in rows] == [pytest.approx(wanted), None, None]
 
 
+def test_the_score_of_a_judge_is_on_the_scale_as_the_quality_is(taken: Import, tmp_path: Path) -> None:
+    """Each where it is there, an empty one stays empty; the worst of a falling scale is 0.0, not -0.0."""
+    own = [
+        {"request_id": "a", "model": "m", "quality": 5, "source": "user", "judge": "j", "judge_quality": 1},
+        {"request_id": "a", "model": "n", "quality": 1, "source": "user", "judge": "j", "judge_quality": 4},
+        {"request_id": "b", "model": "m", "quality": 2, "source": "user"},
+        {"request_id": "b", "model": "n", "judge": "j", "judge_quality": 3},
+    ]
+    path = lines(tmp_path / "own.jsonl", *own)
+    for scale, wanted in (
+        ((1.0, 5.0), [("1.0", "0.0"), ("0.0", "0.75"), ("0.25", "None"), ("None", "0.5")]),
+        ((5.0, 1.0), [("0.0", "1.0"), ("1.0", "0.25"), ("0.75", "None"), ("None", "0.5")]),
+    ):
+        _, rows = taken("banditroute", path, scale=scale)
+        assert [(str(row.get("quality")), str(row.get("judge_quality"))) for row in rows] == wanted
+    judged = lines(tmp_path / "judged.csv")
+    judged.write_text("request_id,model,judge,judge_quality\na,m,j,1\na,n,j,4\n")
+    _, rows = taken("banditroute", judged, scale=(1.0, 5.0))
+    assert [row["judge_quality"] for row in rows] == [0.0, 0.75]
+    judged.write_text("request_id,model\na,m\na,n\n")
+    with pytest.raises(LogError, match="no scores in banditroute"):
+        taken("banditroute", judged, scale=(1.0, 5.0))
+
+
 def test_a_score_that_is_not_on_the_scale_is_refused(taken: Import, tmp_path: Path) -> None:
     """Also where it would do as a score in [0, 1]."""
     (tmp_path / "export").mkdir()
     folder = langfuse_folder(tmp_path / "export", score(0.5, 1, "o1", "t1"))
-    with pytest.raises(LogError, match=r"0\.5 on a scale from 1 to 5"):
+    with pytest.raises(LogError, match=r"0\.5 on a scale from 1 to 5\); check the ends of --scale"):
         taken("langfuse", folder, scale=(1.0, 5.0))
     with pytest.raises(LogError, match="no scores"):
         taken("langfuse", folder / "observations_v2" / "1.jsonl", scale=(1.0, 5.0))

@@ -63,7 +63,7 @@ def import_log(
         table = IMPORTERS[form](source)
         if scale is not None:
             table = _scaled(table, form, scale)
-        return _convert(source, table, out, skip_bad, progress)
+        return _convert(source, table, out, skip_bad, progress, scaled=scale is not None)
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     finally:
@@ -71,14 +71,17 @@ def import_log(
 
 
 def _scaled(table: Table, form: str, scale: tuple[float, float]) -> Table:
-    """The same with its quality put on [0, 1]."""
-    if "quality" not in table.columns:
+    """The same with its scores, the quality and what a judge gave, put on [0, 1]."""
+    scores = {name: table.columns[name] for name in ("quality", "judge_quality") if name in table.columns}
+    if not scores:
         raise LogError(f"There are no scores in {form}, or none beside these calls; leave --scale out.")
-    label, cell = table.columns["quality"]
-    return replace(table, columns={**table.columns, "quality": (label, onto_unit(cell, *scale))})
+    put = {name: (label, onto_unit(cell, *scale)) for name, (label, cell) in scores.items()}
+    return replace(table, columns=table.columns | put)
 
 
-def _convert(source: Source, table: Table, out: Path, skip_bad: bool, progress: Progress | None) -> Imported:
+def _convert(
+    source: Source, table: Table, out: Path, skip_bad: bool, progress: Progress | None, *, scaled: bool
+) -> Imported:
     """Checks what the importer found as `read_log` would, and writes what is right."""
     connection = source.connection
     columns = {"request_class": ("request_class", "CAST(NULL AS VARCHAR)"), **table.columns}
@@ -88,7 +91,17 @@ def _convert(source: Source, table: Table, out: Path, skip_bad: bool, progress: 
     form = "csv" if table.file.form == "csv" else "json"
     file = LogFile(source.path, form, connection, labels, frozenset(labels), table.file.view)
     found = {name: label for name, (label, _) in columns.items()}
-    rows = make(file, found, {}, (), skip_bad=skip_bad, progress=progress, prompts=True)
+    rows = make(
+        file,
+        found,
+        {},
+        (),
+        skip_bad=skip_bad,
+        progress=progress,
+        prompts=True,
+        scaled=scaled,
+        notes=source.notes,
+    )
     complete = requests_of(rows, skip_bad)
     kept = (
         "outcomes" if complete is None else "(SELECT * FROM outcomes SEMI JOIN requests USING (request_id))"
@@ -99,7 +112,7 @@ def _convert(source: Source, table: Table, out: Path, skip_bad: bool, progress: 
         connection, f"SELECT count(*), count(DISTINCT request_id), count(DISTINCT model) FROM {kept} AS kept"
     )
     kind = "full_information" if complete else _kind_of_decisions(rows)
-    return Imported(out, count, requests, models, kind, (*source.notes, *rows.notes))
+    return Imported(out, count, requests, models, kind, tuple(rows.notes))
 
 
 def _kind_of_decisions(rows: Rows) -> str:

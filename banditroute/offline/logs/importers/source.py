@@ -151,9 +151,9 @@ def scaled(cell: str, by: float) -> str:
 
 def onto_unit(cell: str, worst: float, best: float) -> str:
     """A score on a scale from `worst` to `best`, linear onto [0, 1]; what is not on the scale stays, and says
-    so."""
+    so. The 0.0 is for the worst of a falling scale, which would be -0.0."""
     number, low, high = f"TRY_CAST({cell} AS DOUBLE)", min(worst, best), max(worst, best)
-    share = f"CAST(({number} - {worst!r}) / {best - worst!r} AS VARCHAR)"
+    share = f"CAST(({number} - {worst!r}) / {best - worst!r} + 0.0 AS VARCHAR)"
     off = f"{cell} || ' on a scale from {worst:g} to {best:g}'"
     return f"CASE WHEN {number} BETWEEN {low!r} AND {high!r} THEN {share} ELSE {off} END"
 
