@@ -53,10 +53,14 @@ def serve(
     SIGTERM or Ctrl-C end it in order; after a crash the next start folds the event log.
     """
     from banditroute.commands.first_start import compile_kernels
-
-    compile_kernels()
     from banditroute.config.load import load
     from banditroute.config.priorfile import with_prior
+
+    loaded = load(config)
+    for warning in loaded.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    settings = with_prior(loaded.settings, prior)
+    compile_kernels()  # only now: a wrong configuration is refused at once
     from banditroute.routing.engine import opened_store
     from banditroute.service.app import create_app
     from banditroute.service.logs import start_log
@@ -64,10 +68,6 @@ def serve(
     from banditroute.service.run import check_host, is_loopback, listening_socket, run
     from banditroute.store.keys import KeyStore
 
-    loaded = load(config)
-    for warning in loaded.warnings:
-        click.echo(f"Warning: {warning}", err=True)
-    settings = with_prior(loaded.settings, prior)
     check_ready(settings, loaded.problems)
     host = settings.server.host if host is None else host
     store = opened_store(settings)

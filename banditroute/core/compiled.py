@@ -55,9 +55,20 @@ def is_known(file: str) -> bool:
     return any(_folder().rglob(f"{Path(file).stem}.*.nbi"))
 
 
+def is_shared() -> bool:
+    """Whether other processes find what this one compiles, and this one what they do."""
+    return _shared_folder() is not None
+
+
 @lru_cache(maxsize=1)
 def _folder() -> Path:
-    """Beside the sources where they can be written, else in the user's cache, else a temporary one."""
+    """The shared folder where there is one, else a temporary one."""
+    return _shared_folder() or Path(tempfile.mkdtemp(prefix="banditroute-"))
+
+
+@lru_cache(maxsize=1)
+def _shared_folder() -> Path | None:
+    """Beside the sources where they can be written, else in the user's cache, else none."""
     here = Path(__file__).parent
     digest = hashlib.blake2b(digest_size=8)
     for name in KERNELS:
@@ -73,4 +84,4 @@ def _folder() -> Path:
             continue
         if os.access(place / name, os.W_OK):
             return place / name
-    return Path(tempfile.mkdtemp(prefix="banditroute-"))
+    return None

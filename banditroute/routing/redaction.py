@@ -34,14 +34,15 @@ SECONDS = 2.0
 
 MOST_LEFT = 4
 """Calls of the operator's function that may be left behind, each in a thread of its own: one that hangs costs
-its text. Beyond that many none is stored until one ends; a hundred that spin would leave routing no time."""
+its text. Beyond that many none is stored until one ends; a hundred that spin would leave routing no time.
+They are said to hang once each has run for SECONDS."""
 
 Texts = Mapping[str, str]
 
 _DAY = 86_400.0
 _WHY = {
     "failed": "the redactor failed on it",
-    "slow": f"its redaction would have taken longer than {SECONDS:g} s",
+    "slow": f"its redaction took too long (it has {SECONDS:g} s, and less where many texts wait)",
     "stuck": f"{MOST_LEFT} calls of the redactor hang; mend it and restart the service",
     "long": f"it is longer than {LONGEST:,} characters",
 }
@@ -63,7 +64,7 @@ class Redactor:
     def __init__(self, settings: JudgeSettings) -> None:
         self._patterns = [_compiled(pattern) for pattern in settings.redact]
         self._hook = _hook(settings.redactor) if settings.redactor else None
-        self._bounded = Bounded("banditroute-redactor", most=MOST_LEFT)
+        self._bounded = Bounded("banditroute-redactor", most=MOST_LEFT, hangs_after=SECONDS)
         self._alarms: dict[str, Alarm] = {}
         self.refused: Counter[str] = Counter()
 

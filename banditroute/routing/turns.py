@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
-from banditroute.errors import BanditrouteError
+from banditroute.errors import BanditrouteError, StoreError
 from banditroute.routing.choose import Draft
 from banditroute.routing.engine import Engine
 from banditroute.routing.fields import RouteFields
+from banditroute.store.writer import CLOSED
 from banditroute.types import Decision
 
 LONG = 32 * 1024
@@ -36,6 +37,7 @@ class Turns:
         self._queue: list[tuple[Draft, Answered]] = []
         self._waiting: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="banditroute-long")
+        self._closed = False
 
     def begin(self, fields: RouteFields, principal: str, answered: Answered, *, apart: bool) -> None:
         """Reads a request and decides, in the thread for long ones (`apart`) or with the others of this turn;
@@ -59,20 +61,31 @@ class Turns:
         return await promised
 
     async def apart(self, fields: RouteFields, principal: str) -> Made:
-        """Reads a request and decides in the thread for long ones; gives the decision once it is durable."""
-        loop = asyncio.get_running_loop()
-        draft, made = await loop.run_in_executor(self._thread, self._decided, fields, principal)
+        """Reads a request and decides in the thread for long ones; gives the decision once it is durable.
+        StoreError for one that the end left no time for."""
+        begun = asyncio.wrap_future(self._begun(fields, principal))
+        try:
+            draft, made = await begun
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():  # it was the end, not the caller
+                raise StoreError(CLOSED) from None
+            raise
         if not draft.dry_run:
             await self._engine.append([(draft, made)])
         return draft, made
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Ends the thread, after the request that it is at; those that wait for it are refused."""
+        self._closed = True
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     async def _answer(self, fields: RouteFields, principal: str, answered: Answered) -> None:
         try:
             made = await self.apart(fields, principal)
+        except asyncio.CancelledError:  # the loop ends
+            answered(StoreError(CLOSED))
+            raise
         except Exception as error:  # noqa: BLE001 (whatever it is, whoever waits must hear of it)
             answered(error)
         else:
@@ -83,6 +96,14 @@ class Turns:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._flush, loop)
         self._queue.append((draft, answered))
+
+    def _begun(self, fields: RouteFields, principal: str) -> Future[Made]:
+        try:
+            return self._thread.submit(self._decided, fields, principal)
+        except RuntimeError:
+            if not self._closed:
+                raise
+            raise StoreError(CLOSED) from None
 
     def _decided(self, fields: RouteFields, principal: str) -> Made:
         draft = self._engine.prepare(fields, principal)

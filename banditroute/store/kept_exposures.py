@@ -17,8 +17,9 @@ from banditroute.store.exposures import Exposed
 from banditroute.store.tallied import cursor_of, times_forgotten
 
 MOST = 2_000_000
-"""Requests that are kept, of all experiments together: some 180 bytes each. The experiment that nobody has
-looked at for longest goes first; one that is longer by itself is read anew at every look."""
+"""Requests and units that are kept, of all experiments together: some 190 bytes each, and a request without a
+unit is one too. The experiment that nobody has looked at for longest goes first; one that is larger by
+itself is read anew at every look."""
 
 PAGE = 2_000
 """Outcomes whose decisions are looked up at once."""
@@ -31,6 +32,11 @@ class _Look:
     forgotten: int
     heard: int
     columns: Columns
+
+    @property
+    def size(self) -> int:
+        """Requests and units."""
+        return len(self.columns.seq) + len(self.columns.first)
 
 
 class KeptExposures:
@@ -55,7 +61,7 @@ class KeptExposures:
                 known = reader.revised(before.columns, self._told(before.heard, heard))
             columns = reader.grown(known)
             self._keep(experiment, _Look(forgotten, heard, columns))
-        return columns.exposed()
+            return columns.exposed()  # before another look gives it more names
 
     def _told(self, after: int, upto: int) -> Iterator[tuple[str, ...]]:
         """Pages of the decisions that something was said of."""
@@ -68,7 +74,8 @@ class KeptExposures:
 
     def _keep(self, experiment: str, look: _Look) -> None:
         self._looks.pop(experiment, None)
-        if len(look.columns.seq):
-            self._looks[experiment] = look
-        while sum(len(kept.columns.seq) for kept in self._looks.values()) > self._most:
+        if not 0 < look.size <= self._most:
+            return
+        self._looks[experiment] = look
+        while sum(kept.size for kept in self._looks.values()) > self._most:
             del self._looks[next(iter(self._looks))]

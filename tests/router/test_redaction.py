@@ -137,8 +137,7 @@ def test_a_redactor_that_never_ends_holds_up_neither_feedback_nor_the_end(store:
         redactors.RELEASE.set()
 
 
-@pytest.mark.usefixtures("hasty")
-def test_a_text_at_which_the_redactor_hangs_costs_no_other_one() -> None:
+def test_a_text_at_which_the_redactor_hangs_costs_no_other_one(hasty: float) -> None:
     """Until as many hang as may be left behind; then none is tried, and people are told why."""
     redactors.SEEN.clear()
     redactors.RELEASE.clear()
@@ -148,6 +147,7 @@ def test_a_text_at_which_the_redactor_hangs_costs_no_other_one() -> None:
         for i in range(MOST_LEFT):
             assert redactor({"prompt": f"plain {i}"}) == {"prompt": f"plain {i}"}
             assert redactor({"prompt": f"hang {i}"}) == {}
+        time.sleep(hasty)  # now each has had all the time that a text has
         for i in range(3):
             assert redactor({"prompt": f"plain {i}", "response": "hang"}) == {}
         assert redactor.refused == {"slow": MOST_LEFT, "stuck": 6}
@@ -161,6 +161,20 @@ def test_a_text_at_which_the_redactor_hangs_costs_no_other_one() -> None:
     for thread in left:
         thread.join()
     assert redactor({"prompt": "plain"}) == {"prompt": "plain"}, "once they end all is well again"
+
+
+def test_a_redactor_that_had_too_little_time_is_not_said_to_hang() -> None:
+    """Where many texts wait, each has only what is left of its own patience."""
+    redactors.RELEASE.clear()
+    redactor = Redactor(JudgeSettings(redactor="tests.router.redactors:hang"))
+    try:
+        for _ in range(MOST_LEFT + 2):
+            assert redactor({"prompt": "p"}, time.monotonic() + 0.02) == {}
+        assert redactor.refused == {"slow": MOST_LEFT + 2}
+        (alarm,) = redactor.alarms()
+        assert "hang" not in alarm.message
+    finally:
+        redactors.RELEASE.set()
 
 
 def test_too_long_a_text_is_left_out_and_not_cut() -> None:

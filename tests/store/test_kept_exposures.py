@@ -158,12 +158,17 @@ def test_only_what_is_new_is_read(tmp_path: Path) -> None:
 def test_no_more_are_kept_than_there_is_room_for(store: Store) -> None:
     lived(store, random.Random(4), 60)
     catch_up(store, SETTINGS)
-    sizes = {name: len(anew(store, name)) for name in ("e1", "e2")}
+    found = {name: anew(store, name) for name in ("e1", "e2")}
+    sizes = {name: len(one) + len(one.units) for name, one in found.items()}
     kept = KeptExposures(store, SETTINGS, most=max(sizes.values()))
     for name in ("e1", "e2", "e1", "nobody"):
-        assert len(kept.get(name, lambda: None)) == sizes.get(name, 0)
-        held = [len(look.columns.seq) for look in kept._looks.values()]
-        assert held == [sizes[name]] if name in sizes else len(held) == 1
+        assert len(kept.get(name, lambda: None)) == (len(found[name]) if name in found else 0)
+        assert list(kept._looks) == ([name] if name in found else ["e1"])
+    assert min(sizes.values()) < max(sizes.values())
+    some = KeptExposures(store, SETTINGS, most=min(sizes.values()))
+    for name in sorted(sizes, key=sizes.__getitem__):
+        assert same(some.get(name, lambda: None), found[name])
+    assert list(some._looks) == [min(sizes, key=sizes.__getitem__)], "the larger one drives nobody out"
     small = KeptExposures(store, SETTINGS, most=1)
     assert same(small.get("e1", lambda: None), anew(store, "e1"))
     assert not small._looks
