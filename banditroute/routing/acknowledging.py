@@ -34,11 +34,17 @@ def seen_to(state: State, store: Store) -> State:
     return state if now is guards else replace(state, watch=structs.replace(state.watch, guards=now))
 
 
+def about(alarm: Control) -> tuple[bool, str]:
+    """What an acknowledgement of the alarm names: for a guardrail (True) its class, else what it is about."""
+    guarded = alarm.body.get("kind") == "guardrail"
+    return guarded, str(alarm.body.get("subject", "")) if guarded else alarm.subject
+
+
 def is_acknowledged(alarm: Control, seen: Mapping[str, float]) -> bool:
     """Whether somebody has seen an alarm, or what it is about, since it was raised. `seen` are the times of
     the last acknowledgements by their subjects: for a guardrail its class or `*`, else what it is about."""
-    guarded = alarm.body.get("kind") == "guardrail"
-    names = (str(alarm.body.get("subject", "")), EVERY) if guarded else (alarm.subject,)
+    guarded, subject = about(alarm)
+    names = (subject, EVERY) if guarded else (subject,)
     return any(seen.get(name, -math.inf) >= alarm.at for name in names)
 
 
@@ -64,8 +70,7 @@ def acknowledged(subject: str, settings: Settings, controls: Controls) -> tuple[
         return subject, {}
     for alarm in reversed(controls.after(0, "alarm")):
         if subject in (alarm.subject, alarm.body["id"]):
-            about = alarm.body["subject"] if alarm.body["kind"] == "guardrail" else alarm.subject
-            return str(about), {"alarm": alarm.body["id"]}
+            return about(alarm)[1], {"alarm": alarm.body["id"]}
     guarded = ", ".join(f"`{name}`" for name in classes[:MOST_NAMES])
     more = " and others" if len(classes) > MOST_NAMES else ""
     ways = f"a class with a guardrail ({guarded}{more}; `{EVERY}` for all), or " if classes else ""

@@ -10,13 +10,11 @@ from threading import Lock
 
 from banditroute.config.feedback import EVERY
 from banditroute.core.feedback.account import AlarmAccount
-from banditroute.routing.acknowledging import is_acknowledged
+from banditroute.routing.acknowledging import about, is_acknowledged
 from banditroute.store.controls import Control, Controls
 
 MOST_OPEN, MOST_SEEN = 40, 10
 """How many alarms are shown that nobody has seen to, and of the others."""
-
-GUARDRAIL = "guardrail"
 
 
 class RaisedAlarms:
@@ -69,30 +67,23 @@ class RaisedAlarms:
             self._close(event)
         else:
             self._open[event.seq] = event
-            self._about.setdefault(_about(event), set()).add(event.seq)
+            self._about.setdefault(about(event), set()).add(event.seq)
 
     def _see_to(self, subject: str, at: float) -> None:
         self._times[subject] = max(at, self._times.get(subject, at))
-        every = [about for about in self._about if about[0]] if subject == EVERY else []
-        for about in ((False, subject), (True, subject), *every):
-            own = self._about.get(about, set())
+        every = [key for key in self._about if key[0]] if subject == EVERY else []
+        for key in ((False, subject), (True, subject), *every):
+            own = self._about.get(key, set())
             for seq in [seq for seq in own if self._open[seq].at <= at]:
                 own.discard(seq)
                 self._close(self._open.pop(seq))
             if not own:
-                self._about.pop(about, None)
+                self._about.pop(key, None)
 
     def _close(self, event: Control) -> None:
         heapq.heappush(self._closed, (event.seq, event))
         if len(self._closed) > MOST_SEEN:
             heapq.heappop(self._closed)
-
-
-def _about(event: Control) -> tuple[bool, str]:
-    """What an acknowledgement of the alarm names: for a guardrail its class, else what the alarm is about."""
-    if event.body.get("kind") == GUARDRAIL:
-        return True, str(event.body.get("subject", ""))
-    return False, event.subject
 
 
 def _account(event: Control, seen: bool) -> AlarmAccount:
