@@ -18,7 +18,6 @@ from banditroute.core.feedback.changes import Change
 from banditroute.core.feedback.testimony import Testimony, new_testimony, watched
 from banditroute.core.history import judged, past_of
 from banditroute.core.posterior import (
-    TRUST,
     FactorPrior,
     Posterior,
     SufficientStats,
@@ -58,9 +57,9 @@ class Frame:
     group: Ints
     prices: Floats
     declared: Floats
-    past: tuple[SufficientStats | None, ...] = (None,) * len(FACTORS)
-    own: Floats = field(default_factory=lambda: np.ones((len(FACTORS), 1)))
-    trust: tuple[float, ...] = (TRUST,) * len(FACTORS)
+    past: tuple[SufficientStats | None, ...]
+    own: Floats
+    trust: tuple[float, ...]
     settings: Settings = Settings()
     leaning: Floats | None = None
     pedigree: Pedigree | None = None
