@@ -161,6 +161,31 @@ def test_weights_that_do_not_average_1_are_refused(propensity: float, target: li
     assert np.isnan(value.low)
 
 
+@pytest.mark.parametrize(("drawn", "agrees"), [(18, None), (24, "0.396 to 0.604 agrees"), (28, "")])
+def test_bad_luck_is_told_apart_from_what_luck_does_not_explain(drawn: int, agrees: str | None) -> None:
+    """A model expected 6.7 times in 400 rows and found 18, 24 or 28 times: an interval, one at a higher level
+    only, or none. (24 or more come once in six million logs.)"""
+    n = 400
+    action = np.ones(n, np.int64)
+    action[: 10 * drawn : 10] = 0
+    value = estimate(
+        "ips",
+        reward=(np.arange(n) // 10 % 2).astype(float),
+        action=action,
+        propensity=np.where(action == 0, 1 / 60, 59 / 60),
+        target_pmf=np.tile([1.0, 0.0], (n, 1)),
+        interval="sequence",
+    )
+    if agrees is None:
+        assert value.refusal is None
+        assert 0.0 < value.low < value.high < 1.0
+        return
+    assert value.refusal is not None
+    assert np.isnan(value.low)
+    assert agrees in value.refusal
+    assert ("cannot be right" in value.refusal) == (not agrees)
+
+
 def test_ends_that_contradict_each_other_are_refused() -> None:
     n = 2_000
     value = estimate(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
@@ -36,6 +37,9 @@ MOST_OPEN = 0.8
 OFF_BALANCE = 6.0
 """Standard errors by which the mean weight may miss 1, as it is if the propensities are true: one false alarm
 in 500 million logs, by the normal law (where this is asked, enough rows carry the weight)."""
+
+LUCK = 50.0
+"""Where nothing agrees at a level, propensities are denied if so many times fewer misses change nothing."""
 
 IMPOSSIBLE = (
     "No value agrees with these weights and rewards; the propensities, or the bounds, cannot be right."
@@ -103,28 +107,52 @@ def answer(form: Form, terms: Terms, wish: Wish) -> PolicyValue:
     low = high = math.nan
     centre: float | None = None
     if refusal is None:
-        if kind == "normal" and _clips(form, terms):
-            assert wish.bounds is not None
-            kept = terms.columns(form)[:, 2]
-            low, high = identified(kept, terms.log.reward, wish.bounds, wish.level, terms.clusters)
-            low, high = max(low, wish.bounds[0]), min(high, wish.bounds[1])
-        elif kind == "normal":
-            low, high = normal_interval(value, se, wish.level)
-        elif kind == "bootstrap":
-            low, high = _bootstrap(form, terms, wish)
-        else:
-            assert wish.bounds is not None
-            if kind == "sequence":
-                found = sequence(terms, form.modelled, wish.bounds, wish.level)
-                low, centre, high = found.low, found.centre, found.high
-            else:
-                low, high = _bernstein(form, terms, wish.bounds, wish.level, value, se, reachable)
+
+        def ends(level: float) -> tuple[float, float | None, float]:
+            return _ends(form, terms, replace(wish, level=level), kind, value, se, reachable)
+
+        low, centre, high = ends(wish.level)
         if not low <= high:
-            low, centre, high, refusal = math.nan, None, math.nan, IMPOSSIBLE
+            low, centre, high, refusal = math.nan, None, math.nan, _contradiction(ends, wish.level)
     return PolicyValue(
         form.name, value, low, high, len(rows), rows.ess, rows.largest, se, kind, rows.share, form.unbiased,
         form.shown, refusal, centre,
     )  # fmt: skip
+
+
+def _ends(
+    form: Form, terms: Terms, wish: Wish, kind: IntervalKind, value: float, se: float, reachable: float
+) -> tuple[float, float | None, float]:
+    """The lower end, the centre of a sequence and the upper end; the lower one above where nothing agrees."""
+    if kind == "normal" and _clips(form, terms):
+        assert wish.bounds is not None
+        kept = terms.columns(form)[:, 2]
+        low, high = identified(kept, terms.log.reward, wish.bounds, wish.level, terms.clusters)
+        return max(low, wish.bounds[0]), None, min(high, wish.bounds[1])
+    if kind == "normal":
+        low, high = normal_interval(value, se, wish.level)
+    elif kind == "bootstrap":
+        low, high = _bootstrap(form, terms, wish)
+    else:
+        assert wish.bounds is not None
+        if kind == "sequence":
+            found = sequence(terms, form.modelled, wish.bounds, wish.level)
+            return found.low, found.centre, found.high
+        low, high = _bernstein(form, terms, wish.bounds, wish.level, value, se, reachable)
+    return low, None, high
+
+
+def _contradiction(ends: Callable[[float], tuple[float, float | None, float]], level: float) -> str:
+    """What is said where no value agrees: bad luck at this level, or more than luck explains."""
+    stricter = 1.0 - (1.0 - level) / LUCK
+    low, _, high = ends(stricter)
+    if not low <= high:
+        return IMPOSSIBLE
+    return (
+        f"No value agrees with these weights and rewards at level {level:.6g}. True propensities and bounds "
+        f"let that happen to fewer than {100.0 * (1.0 - level):.2g}% of logs, so look at them first; at "
+        f"level {stricter:.6g}, {low:.3g} to {high:.3g} agrees."
+    )
 
 
 def _refusal(form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable: float) -> str | None:

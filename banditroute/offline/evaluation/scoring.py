@@ -174,6 +174,8 @@ def _difference(evidence: Evidence, leading: PolicyValue, target: Floats) -> Int
             evidence.reward, evidence.action, weight, target, evidence.pmf, evidence.q_hat,
             evidence.clusters, evidence.bounds,
         )  # fmt: skip
+        if found.low > found.high:  # no difference agrees with the log, by chance or by untrue propensities
+            return Interval(value, math.nan, math.nan)
         return Interval(value, found.low, found.high, found.centre)
     if leading.clip is not None and leading.clip < weight.max() and leading.interval == "normal":
         kept = np.minimum(weight, leading.clip)
