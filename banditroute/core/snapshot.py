@@ -20,6 +20,9 @@ from banditroute.core.steering.watch import Watch, new_watch
 
 _FOLD_VERSION = 5  # raise when the meaning of an outcome or of a sum changes
 
+_LEAST = 1e-3
+"""Outcomes: the least evidence to which a difference of two states is compared."""
+
 
 def fingerprint(settings: Settings) -> str:
     """A digest of everything that decides what an event adds to the sums."""
@@ -90,8 +93,9 @@ def state_distance(a: State, b: State) -> float:
     """Largest difference of two states' sums, relative to the scale of the summed terms.
 
     Σwxx′ is compared to √(Σwx² · Σwx′²) and Σwxy to √(Σwx² · Σwy²), by Cauchy–Schwarz the largest
-    they could be; what cancels to nearly nothing is not held to its own digits. A day's spending is
-    compared to itself, and below a millionth of a USD to that.
+    they could be; what cancels to nearly nothing is not held to its own digits, and where less is left than
+    a thousandth of an outcome, it is compared to that: of what was all retracted, rounding stays. A day's
+    spending is compared to itself, and below a millionth of a USD to that.
     """
     worst = 0.0
     for day in {*a.spending, *b.spending}:
@@ -110,6 +114,6 @@ def state_distance(a: State, b: State) -> float:
             (one.xy - other.xy, size * spread[:, None]),
             (one.cells - other.cells, np.broadcast_to(cells, one.cells.shape)),
         ):
-            relative = np.abs(difference) / np.maximum(scale, 1e-12)
+            relative = np.abs(difference) / np.maximum(scale, _LEAST)
             worst = max(worst, float(relative.max(initial=0.0)))
     return worst

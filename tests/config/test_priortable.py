@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from banditroute.cli import cli
@@ -60,6 +60,7 @@ def test_the_map_is_the_documented_one() -> None:
     assert set(found.by_class) == {"reasoning", "Code"}
 
 
+@settings(settings.get_profile("ci"))
 @given(
     st.floats(0.2, 99.0),
     st.floats(0.1, 0.8),

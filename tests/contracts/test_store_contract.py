@@ -264,6 +264,9 @@ def test_acknowledgements_can_be_awaited(store: Store) -> None:
         promised.then(asyncio.get_running_loop(), lambda: told.append(promised.result()))
         assert await promised == Receipt(1, 0, 51)
         promised.then(asyncio.get_running_loop(), lambda: told.append(promised.result()))
+        async with asyncio.timeout(20.0):
+            while len(told) < 2:
+                await asyncio.sleep(0.001)
         await asyncio.sleep(0.01)
         assert told == [Receipt(1, 0, 51)] * 2  # each once, also the one that asked afterwards
         abandoned = asyncio.ensure_future(store.append_outcomes([quality(0.7)]))

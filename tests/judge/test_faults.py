@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -130,18 +129,23 @@ def test_a_judge_that_is_told_to_end_gives_its_jobs_back(store: Store) -> None:
 
 
 def test_leases_are_prolonged_while_the_judge_thinks(store: Store) -> None:
-    under = settings(lease_seconds=1.0)
-    fill(store, 1, at=time.time())
+    """It thinks for three leases of a clock that goes on only when the last lease was prolonged."""
+    under = settings(lease_seconds=0.3)
+    fill(store, 1, at=NOON)
+    clock = Clock()
     stolen: list[Job] = []
 
     class Slow(Scripted):
         async def complete(self, *args: object) -> Completion:  # type: ignore[override]
-            await asyncio.sleep(1.5)
-            stolen.extend(JobStore(store.engine).claim(NAME, time.time(), lease_seconds=30.0))
+            for thirds in range(2, 11, 2):
+                clock.now = NOON + 0.1 * thirds
+                while jobs_of(store)[0][3] < 0.1 * thirds + 0.29:
+                    await asyncio.sleep(0.01)
+            stolen.extend(JobStore(store.engine).claim(NAME, clock.now, lease_seconds=30.0))
             return await super().complete(*args)  # type: ignore[arg-type]
 
-    worker = Worker(under, store, Slow(score(0.5)), configured_instrument(under), hands=1)
-    asyncio.run(worker.run(asyncio.Event(), once=True))
+    worker = Worker(under, store, Slow(score(0.5)), configured_instrument(under), hands=1, clock=clock)
+    asyncio.run(asyncio.wait_for(worker.run(asyncio.Event(), once=True), 20.0))
     assert stolen == []
     assert worker.tally.ended[DONE] == 1
 

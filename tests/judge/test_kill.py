@@ -18,6 +18,7 @@ from banditroute.config.starter import starter_text
 from banditroute.store import Store, open_store, tables
 from banditroute.store.jobs import JobStore
 from tests.judge.cases import fill
+from tests.reproducible import clear_of_midnight
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +26,7 @@ CONFIG = """
 [judge]
 model = "claude-sonnet"
 usd_per_day = {cap}
-lease_seconds = 1
+lease_seconds = {lease}
 """
 
 
@@ -45,8 +46,9 @@ def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def prepared(folder: Path, n: int, cap: float) -> Store:
-    (folder / "banditroute.toml").write_text(starter_text() + CONFIG.format(cap=cap))
+def prepared(folder: Path, n: int, cap: float, lease: float) -> Store:
+    clear_of_midnight(120.0)
+    (folder / "banditroute.toml").write_text(starter_text() + CONFIG.format(cap=cap, lease=lease))
     settings = load_settings(folder / "banditroute.toml")
     store = open_store(settings.store.url)
     fill(store, n, at=time.time(), under=settings)
@@ -72,7 +74,7 @@ def due(store: Store) -> int:
 
 
 def test_a_thousand_jobs_survive_the_death_of_a_worker(tmp_path: Path) -> None:
-    store = prepared(tmp_path, 1_000, cap=1_000.0)
+    store = prepared(tmp_path, 1_000, cap=1_000.0, lease=5.0)  # longer than a busy machine holds a worker up
     jobs = JobStore(store.engine)
     with worker(tmp_path) as first, worker(tmp_path) as second:
         wait_until(lambda: jobs.counts()["done"] >= 300, tmp_path, first, second)
@@ -99,7 +101,7 @@ def test_a_thousand_jobs_survive_the_death_of_a_worker(tmp_path: Path) -> None:
 
 def test_two_workers_and_a_kill_stay_within_the_cap(tmp_path: Path) -> None:
     cap = 0.1
-    store = prepared(tmp_path, 120, cap=cap)
+    store = prepared(tmp_path, 120, cap=cap, lease=1.0)
     jobs = JobStore(store.engine)
     with worker(tmp_path) as first, worker(tmp_path) as second:
         wait_until(lambda: jobs.counts()["done"] >= 5, tmp_path, first, second)

@@ -24,6 +24,7 @@ from banditroute.store import open_store
 from banditroute.store.jobs import JobStore
 from banditroute.upstream.answers import SimulatedChat, written_answer
 from tests.judge.cases import SETTINGS, fill, settings
+from tests.reproducible import clear_of_midnight
 from tests.service.live import ask, serving
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +74,7 @@ def test_check_reads_the_rubric(tmp_path: Path) -> None:
 def test_the_verb_works_off_what_is_due_and_says_so(tmp_path: Path) -> None:
     path = configured(tmp_path, 'model = "claude-sonnet"\nusd_per_day = 10')
     configuration = load_settings(path)
+    clear_of_midnight(60.0)
     store = open_store(configuration.store.url)
     fill(store, 12, at=time.time(), under=configuration)
     JobStore(store.engine).enqueue("d0", "old/pointwise-1", 0.1, "base", time.time())

@@ -47,9 +47,9 @@ def test_the_same_numbers_to_the_last_bit(address: str, log: Log) -> None:
             assert a.chosen.tobytes() == b.chosen.tobytes()
 
 
-def test_both_workers_work_and_the_log_travels_once(address: str) -> None:
+def test_both_workers_work_and_the_log_travels_once(address: str, tmp_path: Path) -> None:
     load = list(range(1_000))
-    tasks = [(load, i) for i in range(8)]
+    tasks = [(load, i, tmp_path) for i in range(8)]
     found = dict(spread.spread(_who, tasks, shared=(load,), cluster=address))
     assert sorted(found) == list(range(8))
     assert len({process for process, _ in found.values()}) == 2
@@ -59,12 +59,16 @@ def test_both_workers_work_and_the_log_travels_once(address: str) -> None:
     assert all(len(places) == 1 for places in by_process.values())  # one copy in each process
 
 
-def _who(load: list[int], i: int) -> tuple[int, tuple[int, int]]:
-    """Which process ran task i, and where the load lies in its memory."""
+def _who(load: list[int], i: int, met: Path) -> tuple[int, tuple[int, int]]:
+    """Which process ran task i, and where the load lies in its memory; once two have met in a folder, since
+    the first may else have done it all before the other is ready."""
     import os
     import time
 
-    time.sleep(0.3)
+    (met / str(os.getpid())).touch()
+    deadline = time.monotonic() + 60.0
+    while len(list(met.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert len(load) == 1_000
     return i, (os.getpid(), id(load))
 
@@ -116,6 +120,7 @@ def test_processes_here_and_machines_there_are_not_mixed(address: str, log: Log)
 
 def test_nobody_at_the_address(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spread, "ANSWER", 0.5)
+    gc.collect()  # what others left behind is not ours
     left_behind: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", left_behind.append)
     with socket.socket() as taken, socket.socket() as silent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from banditroute.config.settings import RequestClass, Settings, StoreSettings
 from banditroute.core.steering.trials import EXPLORED
 from banditroute.router import Router
 from banditroute.types import Model
+from tests.reproducible import at_noon
 
 BUDGET = 0.02
 SETTINGS = Settings(
@@ -20,6 +22,13 @@ SETTINGS = Settings(
     classes=(RequestClass("code"),),
     budget=BudgetSettings(exploration_usd_per_day=BUDGET),
 )
+
+
+@pytest.fixture(autouse=True)
+def _noon() -> Iterator[None]:
+    """All of a test is on one day, for which the budget is."""
+    with at_noon():
+        yield
 
 
 def teach(router: Router) -> None:

@@ -94,20 +94,23 @@ def test_a_slow_pattern_costs_the_text_and_nobody_else_waits(store: Store, hasty
     with Router(judging(redact=(SLOW,)), store) as router:
         decision = router.route(request_class="code", prompt=BAIT)
         other = router.route(request_class="code", prompt="short")
-        began = time.monotonic()
-        waiting = router._engine.report([FeedbackFields(decision_id=decision.id, quality=0.5, response=BAIT)])
-        turns = 0
-        while not waiting.done():
-            time.sleep(0.002)
-            router.route(request_class="code", dry_run=True)
-            router.feedback(other.id, latency_ms=turns)
-            turns += 1
+        turns, tries = 0, 0
+        while turns <= 5 and tries < 10:  # a try in which the machine itself stood still proves nothing
+            turns, tries = 0, tries + 1
+            began = time.monotonic()
+            fields = FeedbackFields(decision_id=decision.id, quality=tries / 10, response=BAIT)
+            waiting = router._engine.report([fields])
+            while not waiting.done():
+                time.sleep(0.002)
+                router.route(request_class="code", dry_run=True)
+                router.feedback(other.id, latency_ms=turns)
+                turns += 1
+            assert waiting.result().accepted == 1
+            assert time.monotonic() - began >= hasty
         assert turns > 5, "routing and feedback went on meanwhile"
-        assert waiting.result().accepted == 1
-        assert time.monotonic() - began >= hasty
         assert store.texts(decision.id) == {}
         assert store.texts(other.id) == {"prompt": "short"}
-        assert router._engine.keeper.redactor.refused == {"slow": 2}
+        assert router._engine.keeper.redactor.refused == {"slow": 1 + tries}
 
 
 def test_what_nobody_asked_for_is_not_redacted_at_all(store: Store) -> None:
@@ -137,16 +140,19 @@ def test_a_redactor_that_never_ends_holds_up_neither_feedback_nor_the_end(store:
         redactors.RELEASE.set()
 
 
-def test_a_text_at_which_the_redactor_hangs_costs_no_other_one(hasty: float) -> None:
+def test_a_text_at_which_the_redactor_hangs_costs_no_other_one(
+    hasty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Until as many hang as may be left behind; then none is tried, and people are told why."""
     redactors.SEEN.clear()
     redactors.RELEASE.clear()
     redactor = Redactor(JudgeSettings(redactor="tests.router.redactors:hang_at_some"))
+    monkeypatch.setattr(redaction, "SECONDS", 60.0)  # for the others: none is late for a busy machine's sake
     before = set(threading.enumerate())
     try:
         for i in range(MOST_LEFT):
             assert redactor({"prompt": f"plain {i}"}) == {"prompt": f"plain {i}"}
-            assert redactor({"prompt": f"hang {i}"}) == {}
+            assert redactor({"prompt": f"hang {i}"}, time.monotonic() + hasty) == {}
         time.sleep(hasty)  # now each has had all the time that a text has
         for i in range(3):
             assert redactor({"prompt": f"plain {i}", "response": "hang"}) == {}

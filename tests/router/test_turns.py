@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,12 +20,19 @@ FIELDS = RouteFields(request_class="code", prompt="long")
 
 
 @pytest.fixture
-def release(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Until when a request is read in the thread for long ones."""
+def begun() -> threading.Event:
+    """Since when a request is read in the thread for long ones."""
+    return threading.Event()
+
+
+@pytest.fixture
+def release(begun: threading.Event, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Until when it is."""
     event, prepare = threading.Event(), Engine.prepare
 
     def preparing(self: Engine, *given: Any) -> Any:
         if threading.current_thread().name.startswith("banditroute-long"):
+            begun.set()
             event.wait(30.0)
         return prepare(self, *given)
 
@@ -32,8 +40,14 @@ def release(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return event
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Lets others work until something is so."""
+    while not holds():
+        await asyncio.sleep(0.001)
+
+
 def test_those_that_wait_at_the_end_are_refused_and_the_one_under_way_is_answered(
-    release: threading.Event,
+    begun: threading.Event, release: threading.Event
 ) -> None:
     told: list[Made | Exception] = []
 
@@ -42,15 +56,14 @@ def test_those_that_wait_at_the_end_are_refused_and_the_one_under_way_is_answere
         for _ in range(3):
             router.begin(FIELDS, "", told.append, apart=True)
         waiting = asyncio.ensure_future(router.apart(FIELDS))
-        await asyncio.sleep(0.05)
+        await until(begun.is_set)
         ending = asyncio.ensure_future(asyncio.to_thread(router._turns.close))
-        await asyncio.sleep(0.05)
+        await until(lambda: len(told) == 2 and waiting.done())
         release.set()
         await ending
         with pytest.raises(StoreError, match="closed"):
             await waiting
-        while len(told) < 3:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(told) == 3)
         await router.close()
         with pytest.raises(StoreError) as long:
             await router.apart(FIELDS)
@@ -79,12 +92,15 @@ def test_where_the_loop_ends_whoever_waits_is_told(release: threading.Event) -> 
     assert [type(one) for one in told] == [StoreError]
 
 
-def test_a_caller_that_leaves_is_not_told_that_the_log_is_closed(release: threading.Event) -> None:
+def test_a_caller_that_leaves_is_not_told_that_the_log_is_closed(
+    begun: threading.Event, release: threading.Event
+) -> None:
     async def lived() -> None:
         router = AsyncRouter(SETTINGS)
         waiting = asyncio.ensure_future(router.apart(FIELDS))
+        await until(begun.is_set)
         ending = asyncio.ensure_future(asyncio.to_thread(router._turns.close))
-        await asyncio.sleep(0.05)
+        await until(lambda: router._turns._closed)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting

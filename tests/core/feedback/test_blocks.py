@@ -32,7 +32,7 @@ def test_blocks_are_the_same_in_whatever_order_outcomes_arrive() -> None:
     assert counted[-1].sum() == (log.times >= late).sum(), "each in the block of its time"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(settings.get_profile("ci"), max_examples=200)
 @given(
     st.lists(st.floats(0.0, 20.0), min_size=1, max_size=40),
     st.floats(1e9, 2e9),

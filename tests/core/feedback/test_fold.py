@@ -103,7 +103,7 @@ def folded(store: MemoryStore, state: State, at: float, limit: int) -> State:
 
 TestLedger = Ledger.TestCase
 TestLedger.settings = hypothesis_settings(
-    max_examples=60, stateful_step_count=25, deadline=None, derandomize=True
+    hypothesis_settings.get_profile("ci"), max_examples=60, stateful_step_count=25
 )
 
 

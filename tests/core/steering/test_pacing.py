@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from banditroute.config.feedback import BudgetSettings
@@ -111,6 +112,7 @@ def test_a_target_above_all_needs_has_no_price() -> None:
 AMOUNT = st.floats(0.0, 1.0)
 
 
+@hypothesis_settings(hypothesis_settings.get_profile("ci"))
 @given(st.lists(AMOUNT, max_size=50), AMOUNT, AMOUNT, st.floats(1e-4, 0.1), st.floats(0.0, 100.0))
 def test_the_price_is_bounded_and_never_falls_for_a_dearer_bill(
     before: list[float], one: float, more: float, target: float, ceiling: float
