@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +71,7 @@ async def _play(
             model[index] = chosen
             on_choice(index, chosen)
 
+    asyncio.get_running_loop().set_exception_handler(_unless_it_ends)
     started = time.perf_counter()
     async with AsyncClient(url, api_key="") as client:  # the key of a real installation is not for it
         try:
@@ -80,3 +82,10 @@ async def _play(
             refusals, _ = errors.split(BanditrouteError)
             raise errors if refusals is None else refusals.exceptions[0] from None
     return Played(model, route_seconds, time.perf_counter() - started)
+
+
+def _unless_it_ends(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tells of what went wrong in a task. An end by a signal is raised in whichever task is at work then; it
+    goes on from there and is no error to tell of."""
+    if not isinstance(context.get("exception"), SystemExit):
+        loop.default_exception_handler(context)
