@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -14,14 +15,22 @@ from pathlib import Path
 
 import pytest
 
+from banditroute.demo.server import free_port
+
 DEMO = (sys.executable, "-m", "banditroute", "demo")
-TIMEOUT = 240
+TIMEOUT = 600
 """Seconds; generous, as a first start compiles the kernels. A run takes a few."""
 
 
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _port() -> int:
+    """A port below those that the kernel gives to whoever asks for any: nobody gets it by chance between the
+    demo's look whether it is free and the start of its service."""
+    return free_port(random.SystemRandom().randrange(10_000, 30_000))
 
 
 def _url_port(text: str) -> int:
@@ -129,7 +138,7 @@ def _models(report: dict[str, object]) -> list[str]:
 
 def test_it_serves_on_until_ctrl_c(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*DEMO, "--requests", "20", "--port", "18400"],
+        [*DEMO, "--requests", "20", "--port", str(_port())],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
@@ -143,7 +152,7 @@ def test_it_serves_on_until_ctrl_c(tmp_path: Path) -> None:
         port = _url_port("".join(lines))
         assert _listens(port), "".join(lines)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(TIMEOUT) == 0
         assert not _listens(port)
         assert list(tmp_path.iterdir()) == []
     finally:
@@ -153,7 +162,7 @@ def test_it_serves_on_until_ctrl_c(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_server_is_stopped_when_the_demo_is_interrupted(number: int, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*DEMO, "--requests", "100000", "--exit", "--port", "18401"],
+        [*DEMO, "--requests", "100000", "--exit", "--port", str(_port())],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
@@ -164,7 +173,7 @@ def test_the_server_is_stopped_when_the_demo_is_interrupted(number: int, tmp_pat
             time.sleep(0.05)
         process.send_signal(number)
         rest = process.stdout.read()
-        assert process.wait(30) == 128 + number, rest
+        assert process.wait(TIMEOUT) == 128 + number, rest
         assert "Traceback" not in rest
         assert not _listens(port)
         assert list(tmp_path.iterdir()) == []
@@ -184,7 +193,7 @@ def test_the_server_is_stopped_when_the_demo_is_interrupted(number: int, tmp_pat
     ],
 )
 def test_misuse_is_refused_with_a_sentence(arguments: tuple[str, str], says: str) -> None:
-    done = subprocess.run([*DEMO, *arguments], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*DEMO, *arguments], check=False, capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr

@@ -14,10 +14,13 @@ import pytest
 from banditroute import Client
 from banditroute.config.load import load
 from banditroute.config.starter import write_starter
-from banditroute.demo.server import free_port, serving
 from banditroute.service.ready import check_ready
+from tests.acceptance.test_service_process import PATIENCE, served, stopped
 
 ROOT = Path(__file__).parents[2]
+TIMEOUT = 900
+"""Seconds that a snippet may take; the longest takes half a minute where nothing else runs."""
+
 GUIDES = (
     "README.md",
     "docs/quickstart.md",
@@ -111,7 +114,7 @@ def _run(language: str, text: str, folder: Path, environment: dict[str, str]) ->
     text = text.replace("curl -s ", "curl -sf ")  # a refusal shall fail
     command = [sys.executable, "-c", text] if language == "python" else ["sh", "-ec", text]
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=240, cwd=folder, env=environment
+        command, check=False, capture_output=True, text=True, timeout=TIMEOUT, cwd=folder, env=environment
     )
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
 
@@ -130,18 +133,18 @@ def test_every_snippet_runs(guide: str, tmp_path: Path) -> None:
     environment = _environment(tmp_path)
     snippets = _snippets(guide)
     assert snippets
-    served = [snippet for snippet in snippets if "8400" in snippet[1]]
-    if served:
-        port = free_port(0)
-        with serving(config, port), Client(f"http://127.0.0.1:{port}") as client:
+    asking = [snippet for snippet in snippets if "8400" in snippet[1]]
+    if asking:
+        with served(config) as (process, url), Client(url, timeout=PATIENCE) as client:
             decision = client.route(request_class="code")
             answered = client.route(request_class="chat", limits={"allow": ["gpt-4o"]})
             client.feedback(answered.id, quality=0.5, usd=0.002)
-            for language, text in served:
-                here = text.replace("8400", str(port)).replace("THE_DECISION_ID", decision.id)
+            for language, text in asking:
+                here = text.replace("8400", url.rpartition(":")[2]).replace("THE_DECISION_ID", decision.id)
                 _run(language, here, tmp_path, environment)
+            assert stopped(process) == 0
     for snippet in snippets:
-        if snippet not in served:
+        if snippet not in asking:
             _run(*snippet, tmp_path, environment)
 
 

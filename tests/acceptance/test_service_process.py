@@ -22,7 +22,7 @@ from banditroute.client import Client
 from banditroute.errors import BanditrouteError, NotAuthenticated
 
 BANDITROUTE = (sys.executable, "-m", "banditroute")
-PATIENCE = 120
+PATIENCE = 300
 """Seconds; a first start compiles the kernels."""
 
 
@@ -71,7 +71,7 @@ class Load:
     def __init__(self, url: str) -> None:
         self.decisions: dict[str, str] = {}
         self.outcomes: dict[str, tuple[float, int]] = {}
-        self._client = Client(url, timeout=20)
+        self._client = Client(url, timeout=PATIENCE)
         self._threads = [threading.Thread(target=self._work, args=(i,)) for i in range(6)]
         for thread in self._threads:
             thread.start()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.router.setting import SETTINGS
+from tests.service.live import PATIENCE
 from tests.service.pages.conftest import HOSTILE, filled
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -67,7 +68,7 @@ def quiet() -> Iterator[str]:
 def looking(browser: Any, where: str, **options: Any) -> Iterator[Looked]:
     """A fresh window; it must have complained of nothing, and asked nobody else, when it is closed."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(1_000 * PATIENCE)
     looked = Looked(context.new_page(), where)
     page = looked.page
 

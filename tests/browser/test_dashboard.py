@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from banditroute.store import open_store
 from tests.browser.conftest import Looked, looking
 from tests.router.setting import SETTINGS
-from tests.service.live import ask, serving
+from tests.service.live import PATIENCE, ask, serving
 
 PAGES = ("/", "/models", "/experiments", "/decisions", "/try", "/calculator", "/docs", "/login")
 
@@ -23,12 +24,11 @@ def number(page: Any, label: str) -> int:
 
 def until(page: Any, requests: int) -> None:
     """Lets the page's clock run until it shows so many requests."""
-    for _ in range(40):
+    deadline = time.monotonic() + PATIENCE
+    while not page.locator("#c-traffic canvas").count() or number(page, "Requests") != requests:
+        assert time.monotonic() < deadline, page.inner_text("main")
         page.clock.run_for(5_000)
         page.wait_for_timeout(50)
-        if number(page, "Requests") == requests:
-            return
-    raise AssertionError(f"The page shows {number(page, 'Requests')} requests, not {requests}.")
 
 
 def background(page: Any) -> tuple[int, ...]:
@@ -106,12 +106,7 @@ def test_the_first_request_turns_the_empty_page_into_numbers(browser: Any) -> No
             assert "No traffic yet" in page.inner_text("main")
             for _ in range(3):
                 ask(where, "POST", "/v1/route", {"request_class": "code"})
-            for _ in range(100):
-                page.clock.run_for(5_000)
-                page.wait_for_timeout(50)
-                if page.locator("#c-traffic canvas").count():
-                    break
-            assert number(page, "Requests") == 3
+            until(page, 3)
             assert page.locator("#c-traffic canvas").count() == 1
 
 

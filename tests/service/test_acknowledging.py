@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from banditroute.config.feedback import BudgetSettings, Guardrail, JudgeSettings
 from banditroute.store import Store, open_store
 from tests.router.setting import SETTINGS
 from tests.router.test_guardrails import GUARDED, broken
-from tests.service.live import ask, serving
+from tests.service.live import ask, serving, until
 from tests.service.test_controls import metrics
 
 UNDER = replace(
@@ -53,10 +52,8 @@ def promise(where: str) -> dict[str, object]:
 def test_the_state_is_right_as_soon_as_a_breach_is_acknowledged(by: str, where: str, store: Store) -> None:
     assert promise(where)["status"] == "breach"
     assert metrics(where)['banditroute_guardrail_state{request_class="code",state="breach"}'] == 1.0
-    deadline = time.monotonic() + 20.0
-    while not (alarms := store.controls.after(0, "alarm")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    alarm_id = str(alarms[0].body["id"])
+    until(lambda: bool(store.controls.after(0, "alarm")))
+    alarm_id = str(store.controls.after(0, "alarm")[0].body["id"])
     status, event = acknowledge(where, alarm_id if by == "the alarm's id" else by)
     assert status == 200
     assert event["subject"] == ("*" if by == "*" else "code")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +18,7 @@ from banditroute.config.feedback import BudgetSettings, Guardrail, JudgeSettings
 from banditroute.config.settings import Settings, Upstream
 from banditroute.config.telemetry import TelemetrySettings
 from tests.router.setting import MODELS, SETTINGS
-from tests.service.live import ask, serving
+from tests.service.live import ask, serving, until
 
 DOCS = Path(__file__).parents[2] / "docs"
 BOARD = DOCS / "grafana" / "banditroute.json"
@@ -41,6 +40,11 @@ CHANGED = {"banditroute_alarms_total": {"kind"}}
 """What has no series before the first alarm."""
 
 
+def page(where: str) -> str:
+    with urllib.request.urlopen(f"http://{where}/metrics") as answer:
+        return str(answer.read().decode())
+
+
 @pytest.fixture(name="exported", scope="module")
 def _exported() -> dict[str, set[str]]:
     """The names of all samples of a service that has everything, each with its labels."""
@@ -50,14 +54,9 @@ def _exported() -> dict[str, set[str]]:
             told = {"decision_id": decision["decision_id"], "quality": 1, "rater": rater, "usd": 0.1}
             _, receipt = ask(where, "POST", "/v1/feedback", {**told, "latency_ms": 5, "error": False})
         ask(where, "GET", f"/v1/state?min_seq={receipt['event_seq']}")
+        until(lambda: 'banditroute_quality_count{model="' in page(where))
         found: dict[str, set[str]] = {}
-        for _ in range(200):
-            with urllib.request.urlopen(f"http://{where}/metrics") as answer:
-                page = answer.read().decode()
-            if 'banditroute_quality_count{model="' in page:
-                break
-            time.sleep(0.05)
-        for family in families(page):
+        for family in families(page(where)):
             for one in family.samples:
                 found.setdefault(one.name, set()).update(one.labels)
     return found | CHANGED

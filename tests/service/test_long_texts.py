@@ -17,7 +17,7 @@ from banditroute.routing.engine import Engine
 from banditroute.routing.turns import LONG
 from banditroute.store import Store, open_store
 from tests.router.setting import SETTINGS
-from tests.service.live import ask, serving
+from tests.service.live import PATIENCE, ask, serving
 
 RULES = (Rule("doses go to the best", keywords=("dose",), model="large"), *SETTINGS.rules)
 UNDER: Settings = replace(SETTINGS, rules=RULES, store=replace(SETTINGS.store, prompts=True))
@@ -104,7 +104,7 @@ def test_many_at_once_are_all_answered_and_kept(where: str, store: Store) -> Non
 def test_the_form_is_answered_apart_too(where: str, store: Store, threads: list[str]) -> None:
     before = store.counts()
     form = urllib.parse.urlencode({"prompt": f"{FILLER} dose"}).encode()
-    with urllib.request.urlopen(f"http://{where}/try", form, timeout=60) as reply:
+    with urllib.request.urlopen(f"http://{where}/try", form, timeout=PATIENCE) as reply:
         page = reply.read().decode()
     assert "doses go to the best" in page
     assert all(apart(threads))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,7 +16,7 @@ from banditroute.service.traffic import BOUNDS, Route, Traffic
 from banditroute.service.traffic_metrics import Results
 from banditroute.store import Store, open_store
 from tests.router.setting import SETTINGS
-from tests.service.live import ask, serving
+from tests.service.live import ask, serving, until
 
 EXPERIMENT = Experiment(
     "trial",
@@ -57,14 +56,6 @@ def sample(where: str, name: str, **labels: str) -> float:
     ]
     assert len(found) <= 1
     return found[0] if found else 0.0
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Waits for threads that follow the log."""
-    end = time.monotonic() + 30.0
-    while not holds():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
 
 
 def routed(where: str, **body: object) -> dict[str, object]:

@@ -14,7 +14,7 @@ import pytest
 from banditroute.service.hot import MAX_BODY, HotApp
 from banditroute.store import Store, open_store
 from tests.router.setting import SETTINGS
-from tests.service.live import ask, serving
+from tests.service.live import PATIENCE, ask, serving
 
 BODY = b'{"request_class": "code"}'
 
@@ -42,7 +42,7 @@ class Line:
 
     def __init__(self, where: str) -> None:
         host, _, port = where.partition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=10)
+        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
         self.file = self.socket.makefile("rb")
 
     def send(self, data: bytes) -> None:

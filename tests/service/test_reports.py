@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -15,7 +17,7 @@ from banditroute.reports.savings import Asked
 from banditroute.service.reports import KEPT, NotReady, Reports
 from banditroute.store import Store, open_store
 from tests.router.setting import SETTINGS
-from tests.service.live import Answer, ask, serving
+from tests.service.live import PATIENCE, Answer, ask, serving
 
 PATH = "/v1/reports/savings"
 
@@ -54,6 +56,8 @@ def test_the_report_is_that_of_the_event_log(where: str, store: Store) -> None:
 
 
 def test_an_answer_is_kept_for_a_while(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = SimpleNamespace(monotonic=lambda: 0.0, perf_counter=time.perf_counter, sleep=time.sleep)
+    monkeypatch.setattr("banditroute.service.reports.time", standing)
     before = get(where, baseline="middle")[1]
 
     def again(*_: object) -> None:
@@ -95,7 +99,7 @@ def test_who_waits_too_long_is_put_off(where: str, monkeypatch: pytest.MonkeyPat
 def test_too_many_at_once_are_put_off_and_finished_ones_make_room() -> None:
     """Nobody keeps a report from others by asking for many."""
     free = threading.Event()
-    reports: Reports[int] = Reports(lambda key: free.wait(30) and {"key": key}, 60.0)
+    reports: Reports[int] = Reports(lambda key: free.wait(PATIENCE) and {"key": key}, 60.0)
 
     async def ask() -> list[bytes]:
         waiting = [asyncio.create_task(reports.get(key)) for key in range(KEPT)]

@@ -15,9 +15,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from banditroute.config.telemetry import TelemetrySettings
 from banditroute.errors import ConfigError
-from banditroute.service import tracing
+from banditroute.service import telemetry, tracing
 from tests.router.setting import SETTINGS
-from tests.service.live import ask, serving
+from tests.service.live import PATIENCE, ask, serving
 from tests.service.traced import SENT, TRACE, told_of
 
 
@@ -50,8 +50,12 @@ def test_a_service_sends_spans_and_events_to_a_receiver(
     receiver: http.server.ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECEIVER_HEADERS", "Authorization=Bearer%20abc, x-team=routing")
+    monkeypatch.setattr(telemetry, "GRACE_SECONDS", PATIENCE)
     own = TelemetrySettings(
-        f"http://127.0.0.1:{receiver.server_port}/", "RECEIVER_HEADERS", service_name="router-7"
+        f"http://127.0.0.1:{receiver.server_port}/",
+        "RECEIVER_HEADERS",
+        service_name="router-7",
+        timeout_seconds=PATIENCE,
     )
     with serving(replace(SETTINGS, telemetry=own)) as where:
         headers = {"traceparent": SENT[1][1].decode()}

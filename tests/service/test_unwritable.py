@@ -14,12 +14,11 @@ from banditroute.store import Receipt, Snapshot, open_store
 from banditroute.store.acknowledgement import Acknowledgement, settled
 from banditroute.types import Decision
 from tests.router.setting import SETTINGS
-from tests.service.live import Answer, ask, serving
+from tests.service.live import Answer, ask, serving, until
 
 T = TypeVar("T")
 
 FULL = "the event log cannot be written: the disk is full; make room on the disk."
-PATIENCE = 30.0
 
 
 class OnADisk:
@@ -75,10 +74,7 @@ def test_readyz_recovers_although_nobody_sends_anything() -> None:
         time.sleep(1.5)  # longer than the follower waits between two looks
         assert ready(where)[0] == 503
         disk.full = False
-        deadline = time.monotonic() + PATIENCE
-        while ready(where)[0] != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: ready(where)[0] == 200)
 
 
 def test_a_refusal_is_no_failed_write() -> None:

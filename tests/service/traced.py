@@ -30,9 +30,14 @@ class Kept:
         self.made = Telemetry(settings, self._spans, self._events)
 
     def spans(self) -> tuple[ReadableSpan, ...]:
-        self.made.close()
+        self._end()
         return self._spans.get_finished_spans()
 
     def events(self) -> list[Any]:
-        self.made.close()
+        self._end()
         return [one.log_record for one in self._events.get_finished_logs()]
+
+    def _end(self) -> None:
+        """Closes it, and waits for its thread however long that takes."""
+        self.made.close()
+        self.made._thread.join()

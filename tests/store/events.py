@@ -7,6 +7,9 @@ from msgspec import structs
 from banditroute.store import Receipt, Store
 from banditroute.types import Candidate, Context, Decision, Exclusion, Limits, Outcome, Preferences, Weights
 
+PATIENCE = 120.0
+"""Seconds after which a write is taken to hang; a slow disk never takes as long."""
+
 
 def decision(decision_id: str = "d1") -> Decision:
     return Decision(
@@ -51,4 +54,4 @@ def quality(value: float | None, decision_id: str = "d1", **more: object) -> Out
 
 
 def tell(store: Store, *outcomes: Outcome, **more: str) -> Receipt:
-    return store.append_outcomes(outcomes, **more).result(10)  # type: ignore[arg-type]
+    return store.append_outcomes(outcomes, **more).result(PATIENCE)  # type: ignore[arg-type]

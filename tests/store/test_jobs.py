@@ -22,6 +22,7 @@ from banditroute.store.jobs import (
     NoRoom,
     Reserved,
 )
+from tests.store.events import PATIENCE
 
 JUDGE = "gpt-4o/pointwise-1"
 DAY = 86_400.0
@@ -29,7 +30,11 @@ NOON = 20_000 * DAY + DAY / 2
 
 
 @pytest.fixture(params=["memory://", "sqlite:///log.db"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def engine(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """Threads wait for each other as long as a slow disk takes; who waits is not served in turn."""
+    monkeypatch.setattr("banditroute.store.engine.BUSY_SECONDS", PATIENCE)
     store = open_store(request.param, base=tmp_path)
     yield store.engine
     store.close()

@@ -18,14 +18,14 @@ from banditroute.store import Store, engine, open_store, upgrade
 from banditroute.store.sql import SqlStore
 from banditroute.store.tables import HEAD, metadata
 from banditroute.types import Outcome
-from tests.store.events import decision, quality, tell
+from tests.store.events import PATIENCE, decision, quality, tell
 
 URL = "sqlite:///log.db"
 
 
 def test_a_log_outlives_its_process(tmp_path: Path) -> None:
     store = open_store(URL, base=tmp_path)
-    store.append_decisions([decision()]).result(10)
+    store.append_decisions([decision()]).result(PATIENCE)
     tell(store, quality(0.9), idempotency_key="k")
     store.close()
     again = open_store(f"sqlite:///{tmp_path}/log.db")
@@ -104,7 +104,7 @@ def test_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_damaged_event_is_told_in_a_sentence(tmp_path: Path) -> None:
     store = open_store(URL, base=tmp_path)
-    store.append_decisions([decision()]).result(10)
+    store.append_decisions([decision()]).result(PATIENCE)
     with sqlite3.connect(tmp_path / "log.db") as connection:
         connection.execute("UPDATE decisions SET body = '{\"id\": 3}'")
     connection.close()
@@ -113,15 +113,16 @@ def test_a_damaged_event_is_told_in_a_sentence(tmp_path: Path) -> None:
     store.close()
 
 
-def test_two_writers_share_one_log(tmp_path: Path) -> None:
+def test_two_writers_share_one_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each must see what the other one stored, or duplicates and numbers go wrong."""
+    monkeypatch.setattr(engine, "BUSY_SECONDS", PATIENCE)
     one, other = open_store(URL, base=tmp_path), open_store(URL, base=tmp_path)
-    one.append_decisions([decision()]).result(10)
+    one.append_decisions([decision()]).result(PATIENCE)
     for n, store in enumerate([one, other, one, other], start=1):
         assert tell(store, quality(n / 10)).event_seq == n
         assert tell(other if store is one else one, quality(n / 10)).duplicates == 1
     pending = [store.append_outcomes([quality(n / 200)]) for n in range(50, 150) for store in (one, other)]
-    seqs = [p.result(20).event_seq for p in pending]
+    seqs = [p.result(PATIENCE).event_seq for p in pending]
     assert sorted(set(seqs)) == list(range(5, one.last_seq() + 1))
     assert one.last_seq() == one.counts()["outcomes"] == other.counts()["outcomes"]
     one.close()
@@ -131,7 +132,7 @@ def test_two_writers_share_one_log(tmp_path: Path) -> None:
 def test_a_locked_log_fails_the_waiting_and_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
     store = open_store(URL, base=tmp_path)
-    store.append_decisions([decision()]).result(10)
+    store.append_decisions([decision()]).result(PATIENCE)
     neighbour = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
     neighbour.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="another process holds it"):
@@ -154,26 +155,26 @@ def test_a_full_disk_fails_the_waiting_and_recovers(tmp_path: Path) -> None:
 
     store = SqlStore(opened)
     waiting = [store.append_decisions([decision(f"d{i}")]) for i in range(300)]
-    errors = [w.exception(10) for w in waiting]
+    errors = [w.exception(PATIENCE) for w in waiting]
     assert all("make room" in str(e) for e in errors if e is not None)
     assert any(errors)
     assert store.counts()["decisions"] == errors.count(None)
     last = store.append_decisions([decision("big")], texts={"big": {"prompt": "x" * 1_000_000}})
-    assert "make room" in str(last.exception(10))
+    assert "make room" in str(last.exception(PATIENCE))
     pages[0] = 1_000_000
     opened.dispose()  # the readers' connections still have the limit; the writer's was dropped with `last`
     later = [store.append_decisions([decision(f"later{i}")]) for i in range(300)]
-    assert [w.exception(10) for w in later] == [None] * 300
+    assert [w.exception(PATIENCE) for w in later] == [None] * 300
     store.close()
 
 
 def test_one_bad_event_harms_no_other_of_its_group(tmp_path: Path) -> None:
     store = open_store(URL, base=tmp_path)
-    store.append_decisions([decision("twice")]).result(10)
+    store.append_decisions([decision("twice")]).result(PATIENCE)
     waiting = [store.append_decisions([decision("twice" if i == 50 else f"d{i}")]) for i in range(100)]
     told = [store.append_outcomes([quality(0.5, f"d{i}")]) for i in range(51)]
-    assert [i for i, w in enumerate(waiting) if w.exception(10)] == [50]
-    assert [i for i, t in enumerate(told) if isinstance(t.exception(10), UnknownDecision)] == [50]
+    assert [i for i, w in enumerate(waiting) if w.exception(PATIENCE)] == [50]
+    assert [i for i, t in enumerate(told) if isinstance(t.exception(PATIENCE), UnknownDecision)] == [50]
     assert store.counts() == {"decisions": 100, "outcomes": 50}
     assert store.last_seq() == 50
     store.close()
@@ -182,7 +183,7 @@ def test_one_bad_event_harms_no_other_of_its_group(tmp_path: Path) -> None:
 def test_a_long_list_is_one_list(tmp_path: Path) -> None:
     store: Store = open_store(URL, base=tmp_path)
     for waiting in [store.append_decisions([decision(f"d{i}")]) for i in range(2_500)]:
-        waiting.result(10)
+        waiting.result(PATIENCE)
     told = [Outcome(f"d{i}", "usd", i * 1e-6, "meter") for i in range(2_500)]
     with pytest.raises(UnknownDecision):
         tell(store, *told, quality(1.0, "nobody"))

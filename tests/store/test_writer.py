@@ -10,6 +10,7 @@ import pytest
 
 from banditroute.errors import StoreError
 from banditroute.store.writer import MAX_GROUP, GroupWriter
+from tests.store.events import PATIENCE
 
 
 class Slow:
@@ -22,7 +23,7 @@ class Slow:
     def write(self, items: Sequence[int]) -> list[object]:
         self.groups.append(list(items))
         self.started.set()
-        assert self.go.wait(10)
+        assert self.go.wait(PATIENCE)
         return [item * 2 for item in items]
 
 
@@ -30,11 +31,11 @@ def test_what_queues_during_a_commit_shares_the_next_one() -> None:
     disk = Slow()
     writer = GroupWriter(disk.write)
     first = writer.put(0)
-    assert disk.started.wait(10)
+    assert disk.started.wait(PATIENCE)
     rest = [writer.put(i) for i in range(1, MAX_GROUP + 3)]
     assert not first.done()
     disk.go.set()
-    assert [p.result(10) for p in [first, *rest]] == [2 * i for i in range(MAX_GROUP + 3)]
+    assert [p.result(PATIENCE) for p in [first, *rest]] == [2 * i for i in range(MAX_GROUP + 3)]
     assert disk.groups == [[0], list(range(1, MAX_GROUP + 1)), [MAX_GROUP + 1, MAX_GROUP + 2]]
     writer.close()
 
@@ -43,15 +44,15 @@ def test_what_is_patient_joins_groups_one_at_a_time_and_goes_alone_where_there_a
     disk = Slow()
     writer = GroupWriter(disk.write)
     first = writer.put(0)
-    assert disk.started.wait(10)
+    assert disk.started.wait(PATIENCE)
     patient = [writer.put(i, patient=True) for i in (7, 8, 9)]
     second = writer.put(1)
     disk.go.set()
-    assert [p.result(10) for p in (first, second, *patient)] == [0, 2, 14, 16, 18]
+    assert [p.result(PATIENCE) for p in (first, second, *patient)] == [0, 2, 14, 16, 18]
     assert disk.groups == [[0], [1, 7], [8], [9]]
     last = writer.put(5, patient=True)
     writer.close()
-    assert last.result(10) == 10, "closing waits for nothing"
+    assert last.result(PATIENCE) == 10, "closing waits for nothing"
 
 
 def test_closing_writes_what_is_queued() -> None:
@@ -75,13 +76,13 @@ def test_errors_reach_whom_they_concern_and_the_thread_lives() -> None:
 
     writer = GroupWriter(write)
     pending = {item: writer.put(item) for item in ("a", "bad", "b")}
-    assert pending["a"].result(10) == "a"
-    assert pending["b"].result(10) == "b"
+    assert pending["a"].result(PATIENCE) == "a"
+    assert pending["b"].result(PATIENCE) == "b"
     with pytest.raises(StoreError, match="oops"):
-        pending["bad"].result(10)
+        pending["bad"].result(PATIENCE)
     with pytest.raises(StoreError, match="the disk is gone"):
-        writer.put("down").result(10)
-    assert writer.put("up").result(10) == "up"
+        writer.put("down").result(PATIENCE)
+    assert writer.put("up").result(PATIENCE) == "up"
     writer.close()
 
 
@@ -99,7 +100,7 @@ def test_giving_up_calls_no_event_back_and_a_closed_loop_harms_nobody() -> None:
     with pytest.raises(TimeoutError):
         second.result(0.01)
     disk.go.set()
-    assert second.result(10) == 4
+    assert second.result(PATIENCE) == 4
     assert [item for group in disk.groups for item in group] == [1, 2]
     writer.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from banditroute.config.settings import RequestClass, Settings
 from banditroute.store import open_store
 from banditroute.store.views import Views
 from tests.router.setting import MODELS, SETTINGS
-from tests.service.live import ask, serving
+from tests.service.live import ask, serving, until
 
 EVIL_MODEL = "<script>alert('m')</script>"
 EVIL_CLASS = '"><img src=x onerror=alert(1)>'
@@ -78,10 +77,7 @@ class filled:  # noqa: N801  (a context manager, used as a function)
                 "latency_ms": 900 + i,
             }
             assert ask(where, "POST", "/v1/feedback", told)[0] == 200
-        views, until = Views(self._store, self._settings), time.monotonic() + 30
-        while not views.is_current() and time.monotonic() < until:
-            time.sleep(0.05)
-        assert views.is_current()
+        until(Views(self._store, self._settings).is_current)
         return where
 
     def __exit__(self, *raised: object) -> None:

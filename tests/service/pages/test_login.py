@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ import pytest
 from banditroute.config.experiments import Experiment, ExperimentVariant
 from banditroute.store import open_store
 from tests.service.keyed import REQUIRED, made
-from tests.service.live import ask, serving
+from tests.service.live import ask, serving, until
 from tests.service.pages.visit import Page, Read, visit
 
 PAGES = (
@@ -196,11 +195,8 @@ def test_an_alarm_is_shown_until_an_operator_has_seen_it() -> None:
 
 def first_overview(where: str, cookie: str) -> Page:
     """The overview, once the first decision is in it."""
-    until = time.monotonic() + 30
-    while "data-alarms" not in (page := visit(where, "/", headers={"Cookie": cookie})).text:
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    return page
+    until(lambda: "data-alarms" in visit(where, "/", headers={"Cookie": cookie}).text)
+    return visit(where, "/", headers={"Cookie": cookie})
 
 
 def test_signing_out_takes_the_cookie(keyed: tuple[str, dict[str, str]]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
+from tests.service.live import PATIENCE
+
 VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"))
 """HTML's elements without an end."""
 
@@ -30,7 +32,7 @@ def visit(
     headers: Mapping[str, str] | None = None,
 ) -> Page:
     """Asks for a page, or sends a form, as a browser would."""
-    connection = http.client.HTTPConnection(where, timeout=60)
+    connection = http.client.HTTPConnection(where, timeout=PATIENCE)
     sent = {"Accept": "text/html,*/*;q=0.8", **(headers or {})}
     try:
         if form is None:
