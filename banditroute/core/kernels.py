@@ -22,6 +22,7 @@ from banditroute.core.compiled import compiled
 
 _SWEEPS = 8  # EM sweeps from a fixed start, so that the fit is a function of the statistics alone
 LOG_VARIANCE_CAP = 1.0  # of what may lift a log-normal mean: a cold model is not infinitely dear
+LEAST_SHARE = 0.1  # of the requests to come, for whom what a class teaches is worth looking ahead
 LARGEST_VARIATION = 1.0 / 3.0  # sd over mean of a cost or wait: below 0 is three sds away, or further
 _FURTHEST = 14.0  # logarithms this far from the typical value are a mistaken unit, and count as just that
 _EMPTY = 1e-9  # a block with less weight than this holds no data

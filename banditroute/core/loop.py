@@ -214,7 +214,7 @@ def play(  # type: ignore[no-untyped-def]
                     means[f, 0, a] += hyper[f, 1]
         looks[0] = np.inf
         if lookahead >= 0.0:
-            looks[0] = max(1.0, lookahead * ahead[t] * shares[cls[row]])
+            looks[0] = max(1.0, lookahead * ahead[t] * max(kernels.LEAST_SHARE, shares[cls[row]]))
         _combine(
             means, variances, noise, smear, group, prices[epoch[t]], tokens[row : row + 1], most,
             weight, looks, expected, mean, sd,

@@ -7,7 +7,9 @@ price needs no relearning. Log-normal means are moment-matched and capped while 
 
 The sd is epistemic. A learning policy looks ahead instead of sampling all of it (*horizon Thompson*):
 what the posterior mean could become after h more outcomes, `s̃² = v²/(v + σ²/h)`, with
-`h = max(1, lookahead · H · share of the class)`. Curiosity that cannot pay off any more is not felt.
+`h = max(1, lookahead · H · share of the class)`. Curiosity that cannot pay off any more is not felt. The
+share is a tenth at least: part of what one class teaches is true of all, and a learner that looked ahead
+for each of many small classes alone would be greedy from the start.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ def foresee(
     looks = (
         np.full(n, math.inf)
         if lookahead is None
-        else np.maximum(1.0, lookahead * horizon * state.class_shares[cls])
+        else np.maximum(1.0, lookahead * horizon * np.maximum(kernels.LEAST_SHARE, state.class_shares[cls]))
     )
     reducible = variances
     if state.curiosity is not None and state.weighed is not None:

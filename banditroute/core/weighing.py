@@ -143,9 +143,9 @@ def weigh(  # type: ignore[no-untyped-def]
     only that part `own` `(k,)` of their noise matters where models are compared, and for no more than
     `trust`. `hyper` is as in `refit`.
 
-    Right: a model's live level is that of its own history, off by no more than `trust` outcomes would be;
-    or that model alone is far off, and loses its share. Near-equal models, which confirm each other's
-    history, so prove little.
+    Right: a model's live level is that of its own history, off by no more than the outcomes would be that
+    its cells count for, or `trust` of them if those are fewer; or that model alone is far off, and loses its
+    share. Near-equal models, which confirm each other's history, so prove little.
     """
     k, c = cells.shape[:2]
     noise, numbers, sums = np.empty(k), np.zeros(c), past_xy.sum(axis=0)
@@ -158,7 +158,11 @@ def weigh(  # type: ignore[no-untyped-def]
     apart, variance = np.zeros(k), np.full(k, np.inf)
     right = 0.0
     for a in range(k):
-        kept = 1.0 - _ALONE
+        kept, counted = 1.0 - _ALONE, 0.0
+        for g in range(c):
+            m = past_xx[a, 1 + g, 1 + g]
+            counted += m / (1.0 + m / trust)
+        near = pooled / max(trust, counted)
         for b in range(k + 1):  # the last stands for all models together
             weights = moved = 0.0
             for g in range(c):
@@ -176,7 +180,7 @@ def weigh(  # type: ignore[no-untyped-def]
             if b == k:
                 alike[a, k] = math.log(_density(moved / weights, 1.0 / weights + wide))
                 continue
-            agreed = (1.0 - _ALONE) * _density(moved / weights, 1.0 / weights + tight)
+            agreed = (1.0 - _ALONE) * _density(moved / weights, 1.0 / weights + near)
             density = agreed + _ALONE * _density(moved / weights, 1.0 / weights + off)
             alike[a, b] = math.log(density)
             if b == a:

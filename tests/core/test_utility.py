@@ -110,6 +110,15 @@ def test_looking_ahead_shrinks_the_sd_as_written() -> None:
     assert (ahead.sd < plain.sd).all()
 
 
+def test_a_small_class_looks_ahead_for_what_it_teaches_of_the_others() -> None:
+    """Of 40 classes each has a fortieth of the requests, and is worth looking ahead for a tenth of them."""
+    classes = tuple(RequestClass(f"c{i}") for i in range(40))
+    state = learned(replace(SETTINGS, classes=(*classes, RequestClass("code"))))
+    rare = view(state, Context("c3"), lookahead=0.05, horizon=1_000.0)
+    assert state.class_shares[3] < 0.02
+    assert rare.looks[0] == pytest.approx(0.05 * 1_000.0 * 0.1)
+
+
 def test_p95_bounds_one_answer() -> None:
     """80 waits with log-sd 0.4: the predicted percentile is within 15% of the true one."""
     assert view(learned()).p95(SECONDS)[0, 0] == pytest.approx(math.exp(0.5 + 1.645 * 0.4), rel=0.15)

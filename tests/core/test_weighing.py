@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from banditroute.config.priorfile import sealed
 from banditroute.config.priors import Prior
+from banditroute.config.settings import RequestClass, Settings
 from banditroute.core.base import Floats
 from banditroute.core.decide import initial_state, learn
 from banditroute.core.history import Judged, judged
@@ -15,7 +17,8 @@ from banditroute.core.state import QUALITY, SECONDS, USD, State
 from banditroute.core.summary import counted_history
 from banditroute.core.weighing import RIGHT
 from banditroute.offline.history.fitting import fit_prior
-from banditroute.types import Context, Factor, Observation
+from banditroute.offline.logs.reading import Log
+from banditroute.types import Context, Factor, Model, Observation
 from tests.core.warm_worlds import MODELS, SETTINGS, C, K, a_log, world
 
 
@@ -85,6 +88,35 @@ def test_a_change_of_what_meters_say_leaves_the_history_of_quality(prior: Prior)
     assert belief(outlier).right[QUALITY] > 0.8 * RIGHT
 
 
+def test_many_small_cells_together_say_where_a_level_is() -> None:
+    """60 classes of five requests: each cell may be trusted for ten outcomes only, but a model's level rests
+    on all of them. The labels of two models .08 apart are swapped, and 90 scores of each show it."""
+    rng, many, n = np.random.default_rng(5), 60, 300
+    cls, apart = np.arange(n) % many, np.array([0.0, 0.08])
+    nothing = np.full((n, 2), np.nan)
+    log = Log(
+        kind="full_information", request_ids=np.arange(n).astype(str), models=MODELS[:2],
+        classes=tuple(f"c{g}" for g in range(many)), class_index=cls, usd=nothing, seconds=nothing,
+        quality=0.7 + apart + 0.15 * rng.normal(size=(n, 2)), output_tokens=nothing,
+        input_tokens=np.full(n, 245.0),
+    )  # fmt: skip
+    settings = Settings(
+        models=tuple(Model(name) for name in MODELS[:2]),
+        classes=tuple(RequestClass(name) for name in log.classes),
+    )
+    known = fit_prior(log)
+    quality = replace(known.factors["quality"], trust=10.0)
+    start = initial_state(replace(settings, prior=sealed(replace(known, factors={"quality": quality}))))
+
+    def told(means: Floats) -> float:
+        live = 0.7 + means + 0.15 * rng.normal(size=(90, 2))
+        scores = {MODELS[a]: live[:, a].tolist() for a in range(2)}
+        return float(belief(after(start, "quality", many, **scores)).right[QUALITY])
+
+    assert told(apart) > RIGHT
+    assert told(apart[::-1]) < 0.2
+
+
 def metered(state: State, factor: int, labels: list[int], n: int, shift: Floats | None = None) -> State:
     """After `n` outcomes of every model as history has them under `labels`, times `exp(shift)` `(k,)`."""
     noise, logs = np.random.default_rng(7).normal(0.0, 0.4, (K, n)), levels(state, factor)
@@ -94,10 +126,10 @@ def metered(state: State, factor: int, labels: list[int], n: int, shift: Floats 
     return after(state, name, **told)
 
 
-def after(state: State, factor: Factor, **values: list[float]) -> State:
+def after(state: State, factor: Factor, classes: int = C, /, **values: list[float]) -> State:
     """The state after outcomes of one factor by model, their classes in turn."""
     news = [
-        Observation(Context(f"c{i % C}", input_tokens=245), model, factor, v, 0.0)
+        Observation(Context(f"c{i % classes}", input_tokens=245), model, factor, v, 0.0)
         for model, told in values.items()
         for i, v in enumerate(told)
     ]
