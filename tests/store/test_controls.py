@@ -14,9 +14,7 @@ from tests.store.events import PATIENCE
 
 
 @pytest.fixture(params=["sqlite", "memory"])
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """Threads wait for each other as long as a slow disk takes; who waits is not served in turn."""
     monkeypatch.setattr("banditroute.store.engine.BUSY_SECONDS", PATIENCE)
     url = f"sqlite:///{tmp_path / 'log.db'}" if request.param == "sqlite" else "memory://"

@@ -17,9 +17,7 @@ from tests.store.events import PATIENCE
 
 
 @pytest.fixture(params=["memory://", "sqlite:///log.db"])
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """Threads wait for each other as long as a slow disk takes; who waits is not served in turn."""
     monkeypatch.setattr("banditroute.store.engine.BUSY_SECONDS", PATIENCE)
     opened = open_store(request.param, base=tmp_path)
