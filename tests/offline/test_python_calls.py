@@ -75,6 +75,7 @@ def test_one_name_is_a_list_of_one(rows: list[Row], write: WriteLog, drawn: Path
     [
         ({"policies": 3}, "The policies are 3; give a name, or a list of names."),
         ({"policies": [3]}, "The policies are"),
+        ({"policies": []}, "The policies are an empty list; name at least one, or leave them out"),
         ({"weights": 3}, "The weights are 3; give them by name"),
         ({"weights": "usd=3"}, "The weights are 'usd=3'; give them by name"),
         ({"prior": 5}, "The prior is 5; give one that fit made"),
@@ -92,6 +93,41 @@ def test_nonsense_is_refused_in_a_sentence(
     if "prior" not in asked:
         with pytest.raises(LogError, match=sentence):
             simulate_scenario("price-cut", **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"columns": ["a"]}, r"columns is \['a'\]; give names with their values"),
+        ({"where": ["a"]}, r"where is \['a'\]; give names with their values"),
+    ],
+)
+def test_what_is_no_way_to_read_a_log_is_refused_in_a_sentence(
+    asked: dict[str, object], sentence: str, drawn: Path
+) -> None:
+    for call in (banditroute.simulate, frontier, banditroute.evaluate, banditroute.fit):
+        with pytest.raises(LogError, match=sentence):
+            call(drawn, **asked)  # type: ignore[operator]
+
+
+def test_what_is_no_log_is_refused_in_a_sentence(drawn: Path, tmp_path: Path) -> None:
+    for call in (banditroute.simulate, frontier, banditroute.evaluate, banditroute.fit):
+        with pytest.raises(LogError, match="The log is None; give the path of a CSV"):
+            call(None)  # type: ignore[operator]
+        with pytest.raises(LogError, match="The log is of type dict; give the path of a CSV"):
+            call({"quality": [1]})  # type: ignore[operator]
+    (tmp_path / "prior.json").touch()
+    with pytest.raises(LogError, match="The log is None"):
+        banditroute.fit(None, tmp_path / "prior.json")  # type: ignore[arg-type]
+    with pytest.raises(LogError, match="logged decisions"):
+        banditroute.simulate(read_log(drawn))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["first_seed", "train_seed"])
+@pytest.mark.parametrize("seed", [-5, 0.5, True, "1"])
+def test_what_is_no_seed_is_refused(name: str, seed: object, drawn: Path) -> None:
+    with pytest.raises(LogError, match=f"{name} is {seed!r}; a seed is a whole number from 0 on"):
+        banditroute.simulate(drawn, **{name: seed})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("policies", "code"), [(["fixed:small"], 1), (["fixed:small", "random"], 0)])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict, Unpack, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from banditroute.errors import LogError
 from banditroute.offline.estimators.forms import parse_form
 from banditroute.offline.estimators.intervals import Wish, answer, reward_range
 from banditroute.offline.estimators.regression import fitted
-from banditroute.offline.estimators.rows import ids, logged, matrix, rows_of
+from banditroute.offline.estimators.rows import ids, logged, matrix, rows_of, vector
 from banditroute.offline.estimators.terms import Terms, check_logging
 from banditroute.offline.estimators.tuning import settled
 from banditroute.offline.estimators.value import IntervalKind, PolicyValue
@@ -41,6 +42,7 @@ class _Asked(_Logged, total=False):
     tau: float | None
     shrinkage: float | None
     folds: int
+    uneven: ArrayLike | None
     seed: int
 
 
@@ -72,6 +74,7 @@ def estimate(
     tau: float | None = None,
     shrinkage: float | None = None,
     folds: int = 5,
+    uneven: ArrayLike | None = None,
     seed: int = 0,
 ) -> PolicyValue | list[PolicyValue]:
     """What a target policy would have earned per row; one name gives one answer, several give a list.
@@ -94,7 +97,9 @@ def estimate(
     around ips and dr, and need `bounds`, the range of the reward, by default (0, 1) where all rewards lie in
     it. `logging_pmf` `(n, k)`, where known, narrows `sequence` and shows where the target does what the log
     never could. `cluster` `(n,)` holds ids of what belongs together (a user, a session): errors are then of
-    cluster sums.
+    cluster sums. `uneven` `(n,)` is the part of the reward whose range is not known beforehand, such as bills
+    and waits: by default what lies outside (0, 1) where `bounds` are not known, and nothing where they are. A
+    normal interval is refused where few rows carry the estimate by it (`tails`).
 
     Raises LogError where the arrays are wrong or cannot say anything about the target.
     """
@@ -123,6 +128,10 @@ def estimate(
     logging = None if logging_pmf is None else matrix(logging_pmf, "logging_pmf", (n, k))
     if logging is not None:
         check_logging(logging, log)
-    terms = Terms(log, q, logging, clusters, rows, fit)
+    if uneven is not None:
+        uneven = vector(uneven, "uneven", n)
+    elif wish.bounds is None:
+        uneven = log.reward - np.clip(log.reward, 0.0, 1.0)
+    terms = Terms(log, q, logging, clusters, rows, fit, uneven)
     answers = [answer(settled(form, terms), terms, wish) for form in forms]
     return answers[0] if isinstance(estimator, str) else answers

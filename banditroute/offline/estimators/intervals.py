@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from operator import index
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
@@ -16,7 +17,8 @@ from banditroute.offline.estimators.clipping import NEEDS_BOUNDS, identified
 from banditroute.offline.estimators.forms import Form
 from banditroute.offline.estimators.rows import LARGEST
 from banditroute.offline.estimators.sequences import sequence
-from banditroute.offline.estimators.terms import Terms, combined, standard_error
+from banditroute.offline.estimators.tails import few_carry
+from banditroute.offline.estimators.terms import Terms, beyond, combined, standard_error
 from banditroute.offline.estimators.value import IntervalKind, PolicyValue
 from banditroute.offline.logs.files import counted
 
@@ -45,7 +47,7 @@ IMPOSSIBLE = (
     "No value agrees with these weights and rewards; the propensities, or the bounds, cannot be right."
 )
 
-INSTEAD = 'interval="sequence" (--interval sequence) needs none of that, and says'
+INSTEAD = 'A sequence (interval="sequence", evaluate --interval sequence) needs none of that, and says'
 """Begins what a refused normal interval is told of a sequence's."""
 
 _KINDS = ("normal", "bernstein", "bootstrap", "sequence")
@@ -72,8 +74,13 @@ class Wish:
             raise LogError(f"level must be a number between 0 and 1, such as 0.95; it is {self.level!r}.")
         if not 0.0 < float(self.level) < 1.0:
             raise LogError(f"level must lie between 0 and 1, as 0.95 does; it is {float(self.level):g}.")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, SupportsIndex) or int(self.seed) < 0:
-            raise LogError(f"seed must be a whole number from 0 up; it is {self.seed!r}.")
+        check_seed(self.seed)
+
+
+def check_seed(seed: object) -> None:
+    """Refuses what nothing can be drawn from."""
+    if isinstance(seed, bool) or not isinstance(seed, SupportsIndex) or index(seed) < 0:
+        raise LogError(f"seed must be a whole number from 0 up; it is {seed!r}.")
 
 
 def reward_range(reward: Floats, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -101,9 +108,10 @@ def answer(form: Form, terms: Terms, wish: Wish) -> PolicyValue:
     value, se = float(combined(form, terms.moments(form)[0])), standard_error(form, terms)
     reachable = terms.largest_possible() if wish.timed or wish.kind == "bernstein" else rows.largest
     kind: IntervalKind = wish.kind or "normal"
-    if wish.kind is None and wish.timed and (reachable > LEARNERS_WEIGHT or _too_thin(terms, kind)):
+    thin = _too_thin(terms, kind) or few_carry(*beyond(form, terms, se), kind, terms.what)
+    if wish.kind is None and wish.timed and (reachable > LEARNERS_WEIGHT or thin):
         kind = "sequence"
-    refusal = _refusal(form, terms, wish, kind, reachable)
+    refusal = _refusal(form, terms, wish, kind, reachable, thin)
     low = high = math.nan
     centre: float | None = None
     if refusal is None:
@@ -155,8 +163,10 @@ def _contradiction(ends: Callable[[float], tuple[float, float | None, float]], l
     )
 
 
-def _refusal(form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable: float) -> str | None:
-    """Why this interval would not hold, in one sentence, with what would."""
+def _refusal(
+    form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable: float, thin: str | None
+) -> str | None:
+    """Why this interval would not hold, in one sentence, with what would; `thin`: too few carry it."""
     if kind == "bernstein" and (wish.timed or terms.clusters is not None):
         return 'A bernstein interval needs independent rows; ask ips or dr for interval="sequence".'
     if kind in ("bernstein", "sequence"):
@@ -191,7 +201,6 @@ def _refusal(form: Form, terms: Terms, wish: Wish, kind: IntervalKind, reachable
             f"A learner made this log and weights reach {reachable:,.0f} there; above {LEARNERS_WEIGHT:.0f} "
             f'a {kind} interval covers too seldom. Ask ips or dr for interval="sequence".'
         )
-    thin = _too_thin(terms, kind)
     return thin + _sequence_instead(form, terms, wish) if thin else _off_balance(terms)
 
 
@@ -220,10 +229,10 @@ def _off_balance(terms: Terms) -> str | None:
 def _too_thin(terms: Terms, kind: IntervalKind) -> str | None:
     """Whether too few rows, or units (the clusters), carry the weight."""
     rows = terms.rows
-    ess, most, what = rows.ess, rows.share, "row"
+    ess, most, what = rows.ess, rows.share, terms.what
     if terms.clusters is not None:
         sums = terms.by_cluster(rows.weight)
-        ess, most, what = sums.sum() ** 2 / float(sums @ sums), float(sums.max() / sums.sum()), "unit"
+        ess, most = sums.sum() ** 2 / float(sums @ sums), float(sums.max() / sums.sum())
     if ess < LEAST_ESS:
         left = counted(round(ess), f"effective {what}")
         found = f"The weights leave {left}, and a {kind} interval needs {LEAST_ESS:.0f}"

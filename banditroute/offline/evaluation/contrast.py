@@ -18,6 +18,8 @@ from banditroute.core.inference import (
 )
 from banditroute.offline.estimators import PolicyValue
 from banditroute.offline.estimators.sequences import Sequence
+from banditroute.offline.estimators.tails import MOST_BEYOND, tail
+from banditroute.offline.estimators.terms import ROUNDING
 
 ALPHA = 0.05
 _WIDEST = 0.2  # the largest bet: terms go down to −1 − max(1, ½/θ), and no bet may lose everything
@@ -33,12 +35,15 @@ def paired_normal(
     target: Floats,
     q_hat: Floats | None,
     clusters: Ints | None,
+    uneven: Floats | None,
 ) -> tuple[float, float]:
     """Normal interval of the leading estimate less the mean reward; of DR where it has no simple form.
 
     By the influence of each row on the estimate (of each cluster, where there are clusters). Arrays are
-    `(n,)`, of the target and of q̂ `(n, k)`.
+    `(n,)`, of the target and of q̂ `(n, k)`. The ends are nan where few extreme rewards carry the difference
+    (`offline.estimators.tails`), as they may carry what was logged and not what the target does.
     """
+    apart = np.abs(weight - 1.0)
     modelled = q_hat is not None and leading.estimator not in _PLAIN
     expected, missed = np.zeros(len(reward)), reward
     if modelled and q_hat is not None:
@@ -52,8 +57,14 @@ def paired_normal(
     influence = terms - terms.mean()
     if clusters is not None:
         influence = np.bincount(clusters, influence)
+    squares = float(influence @ influence)
+    if uneven is not None:
+        mean = float(uneven.mean())
+        far = tail(apart, uneven - mean, clusters, ROUNDING * abs(mean))
+        if far.share(influence[far.places], squares) > MOST_BEYOND:
+            return math.nan, math.nan
     groups = len(influence)
-    se = math.sqrt(groups / (groups - 1) * float(influence @ influence)) / n
+    se = math.sqrt(groups / (groups - 1) * squares) / n
     return normal_interval(value, se, 1.0 - ALPHA)
 
 

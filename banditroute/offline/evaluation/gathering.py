@@ -13,8 +13,9 @@ from banditroute.core.features import layout_of
 from banditroute.errors import LogError
 from banditroute.offline.estimators import fit_q
 from banditroute.offline.estimators.forms import FORMS
-from banditroute.offline.estimators.intervals import INSTEAD
+from banditroute.offline.estimators.intervals import INSTEAD, LEAST_ESS
 from banditroute.offline.estimators.value import IntervalKind
+from banditroute.offline.evaluation.extremes import large_outcomes, withheld
 from banditroute.offline.evaluation.findings import Evaluated
 from banditroute.offline.evaluation.scoring import Evidence
 from banditroute.offline.logs.decisionlog import DecisionLog
@@ -24,6 +25,9 @@ from banditroute.types import Context, Weights
 
 FEWEST_ROWS = 20
 """Rows with a reward that a log needs before anything is estimated from it."""
+
+FOLDS = 5
+"""Parts of the rows, or units, that the model of the reward is cross-fitted over, where there are so many."""
 
 
 def require_decisions(log: Log | DecisionLog) -> DecisionLog:
@@ -121,6 +125,7 @@ def gathered(
     assert log.propensity is not None
     weights = settings.reward.weights
     reward = rewards(log, weights)[rows]
+    uneven = rewards(log, replace(weights, quality=0.0))[rows] if weights.usd or weights.second else None
     worst = 0.0
     for weight, values in ((weights.usd, log.usd), (weights.second, log.seconds)):
         worst -= weight * float(values[rows].max()) if weight else 0.0
@@ -132,6 +137,12 @@ def gathered(
     if any(FORMS[name.partition("(")[0].strip().lower()].modelled for name in estimators):
         x, _ = layout_of(settings).encode([contexts[i] for i in rows.tolist()])
         classes = 1 + len(settings.classes)
+        units = len(rows) if clusters is None else int(clusters.max()) + 1
+        if units == 1 and not learning:
+            raise LogError(
+                f"All {len(rows):,} rows belong to one unit, which leaves no others to learn from when it is "
+                f"set aside: it takes rows of several units, of {LEAST_ESS:.0f} for a normal interval."
+            )
         q_hat = fit_q(
             reward,
             log.action[rows],
@@ -141,6 +152,7 @@ def gathered(
             order="time" if learning else "any",
             bounds=bounds,
             cluster=clusters,
+            folds=min(FOLDS, units),
             seed=seed,
         )
     return Evidence(
@@ -155,6 +167,7 @@ def gathered(
         learning=learning,
         interval="sequence" if interval is None and learning and log.pmf is None else interval,
         seed=seed,
+        uneven=uneven,
     )
 
 
@@ -190,6 +203,8 @@ def remarks(
             "Sequences, Bernstein intervals and clipped estimators take the most in the log for the most "
             f"there can be: {listed}."
         )
+        yield from large_outcomes(evidence, settings.reward.weights)
+    yield from withheld(results)
     if log.source is not None:
         sources, counts = np.unique(
             [log.source[i] or "unknown" for i in evidence.rows.tolist()], return_counts=True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -44,8 +44,10 @@ class Maker:
 def maker(log: DecisionLog, settings: Settings, said: LoggedBy | None) -> Maker:
     """Whether the log's policy learned: as `said`, else by its policy column, else by its propensities.
 
-    Refuses `fixed` for a log whose policy column names a policy that learns.
+    Refuses what is neither of the two, and `fixed` for a log whose policy column names a policy that learns.
     """
+    if said is not None and (not isinstance(said, str) or said not in get_args(LoggedBy)):
+        raise LogError(f"logged_by is 'learning', 'fixed' or None, to find out; it is {said!r}.")
     names = sorted({name for name in log.policy or () if name})
     learns = {name: _learns(name, settings) for name in names}
     learners = [name for name in names if learns[name]]

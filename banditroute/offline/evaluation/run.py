@@ -13,8 +13,9 @@ from banditroute.config.priorfile import read_prior
 from banditroute.config.priors import Prior
 from banditroute.config.settings import Settings
 from banditroute.core.base import Ints, Policy
-from banditroute.errors import ConfigError
+from banditroute.errors import ConfigError, LogError
 from banditroute.offline.estimators.forms import parse_form
+from banditroute.offline.estimators.intervals import check_seed
 from banditroute.offline.estimators.value import IntervalKind
 from banditroute.offline.evaluation.cases import Case, answers, split, yardstick
 from banditroute.offline.evaluation.findings import Evaluated
@@ -54,7 +55,7 @@ from banditroute.offline.simulation.hearsay import judges_word
 from banditroute.policies import get_policy
 from banditroute.policies.budget import limited
 from banditroute.policies.cascade import chained
-from banditroute.policies.grounds import groundless
+from banditroute.policies.grounds import groundless, needs_prompts
 from banditroute.types import Weights
 
 ESTIMATORS = ("dr", "ips", "snips", "dm")
@@ -100,6 +101,9 @@ def evaluate(
     of other requests. `progress` is told of rows, `reading` how far the log is read.
     """
     check_prior(prior)
+    check_seed(seed)
+    if settings is not None and not isinstance(settings, Settings):
+        raise LogError(f"The settings are {settings!r}; give what load_settings makes of a configuration.")
     asked = one_or_several(policies, "The policies")
     forms = one_or_several(estimators, "The estimators") or list(ESTIMATORS)
     base = settings or Settings()
@@ -114,7 +118,7 @@ def evaluate(
             log,
             columns=columns,
             where=wanted,
-            features=features,
+            features=one_or_several(features or None, "The features"),
             prompts=any(name.partition(":")[0] in READ_TEXT for name in asked),
             skip_bad=skip_bad,
             progress=reading,
@@ -131,7 +135,8 @@ def evaluate(
     made = maker(log, own, logged_by)
     check_propensities(log)
     names = asked or _default_policies(log, own)
-    known = {name: _policy(name, own, base) for name in names if name not in FITTED}
+    prompts = any(log.prompts or ())
+    known = {name: _policy(name, own, base, prompts) for name in names if name not in FITTED}
     text = any(reads_text(policy) for policy in known.values() if not isinstance(policy, str))
     contexts = contexts_of(log, own, text=text)
     evidence = gathered(log, rows, own, contexts, forms, learning=made.learns, interval=interval, seed=seed)
@@ -174,7 +179,7 @@ def _default_policies(log: DecisionLog, own: Settings) -> list[str]:
     return ["thompson", *FITTED, "random", *told, *(f"fixed:{model}" for model in log.models)]
 
 
-def _policy(name: str, own: Settings, base: Settings) -> Policy | str:
+def _policy(name: str, own: Settings, base: Settings, prompts: bool) -> Policy | str:
     """The policy, or why this log cannot score it. Raises ConfigError for what is no policy at all."""
     try:
         policy = get_policy(name, own)
@@ -202,6 +207,8 @@ def _policy(name: str, own: Settings, base: Settings) -> Policy | str:
             f"{lacks}. Name the column of the costs with --columns usd=COLUMN, or declare prices and "
             "prior_quality of models with --config."
         )
+    if not prompts and needs_prompts(policy):
+        return "it reads the prompts, and the log has none. Name their column with --columns prompt=COLUMN."
     return policy
 
 

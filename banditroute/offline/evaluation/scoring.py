@@ -39,7 +39,7 @@ class Evidence:
     `q_hat` `(n, k)` is a model of the reward that never saw the row (of a learner's log: nor anything after
     it); None where no estimator needs one. `pmf` `(n, k)` is the log's own, where known. `clusters` are
     ids of what belongs together, `bounds` the range that the reward lies in. `interval` None is the
-    one that fits.
+    one that fits. `uneven` `(n,)` are the bills and waits in the reward, None where neither counts.
     """
 
     log: DecisionLog
@@ -53,6 +53,7 @@ class Evidence:
     learning: bool
     interval: IntervalKind | None
     seed: int
+    uneven: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -73,6 +74,7 @@ class Evidence:
             pmf=None if self.pmf is None else self.pmf[part],
             q_hat=None if self.q_hat is None else self.q_hat[part],
             clusters=clusters,
+            uneven=None if self.uneven is None else self.uneven[part],
         )
 
     def estimates(self, names: Sequence[str], target: Floats) -> list[PolicyValue]:
@@ -89,6 +91,7 @@ class Evidence:
             interval=self.interval,
             bounds=self.bounds,
             cluster=self.clusters,
+            uneven=self.uneven,
             seed=self.seed,
         )
 
@@ -120,6 +123,7 @@ def score(evidence: Evidence, names: Sequence[str], target: Floats) -> Score:
 def as_logged(evidence: Evidence) -> tuple[Floats, PolicyValue]:
     """The target that does what the log did, and the log's mean reward with its interval.
 
+    Where rows are too few or too uneven for a normal interval and none was asked for, it is a sequence's.
     Where only the propensity of what was chosen is known, the rest is put on another model: no row
     of the log shows it.
     """
@@ -131,6 +135,8 @@ def as_logged(evidence: Evidence) -> tuple[Floats, PolicyValue]:
         target[rows, evidence.action] = evidence.propensity
         target[rows, (evidence.action + 1) % target.shape[1]] += 1.0 - evidence.propensity
     (value,) = evidence.estimates(["ips"], target)
+    if value.refusal is not None and evidence.interval is None:
+        (value,) = replace(evidence, interval="sequence").estimates(["ips"], target)
     return target, replace(value, estimator="mean", centre=None)
 
 
@@ -184,7 +190,8 @@ def _difference(evidence: Evidence, leading: PolicyValue, target: Floats) -> Int
         return Interval(value, low, high)
     if leading.interval in ("normal", "bootstrap"):
         low, high = paired_normal(
-            leading, evidence.reward, evidence.action, weight, target, evidence.q_hat, evidence.clusters
-        )
+            leading, evidence.reward, evidence.action, weight, target, evidence.q_hat, evidence.clusters,
+            evidence.uneven,
+        )  # fmt: skip
         return Interval(value, low, high)
     return Interval(value, math.nan, math.nan)
