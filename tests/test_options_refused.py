@@ -112,10 +112,10 @@ def test_broken_rows_are_left_out_on_request_and_counted(
     out = ("-o", log.with_name("prior.json")) if verb == ("fit",) else ()
     code, _, err = typed(capsys, *verb, log, *out)
     assert code == 2
-    assert "1 row has a quality" in err
+    assert "1 row has no number from 0 to 1 in quality" in err
     code, told, err = typed(capsys, *verb, log, *out, "--skip-bad")
     assert code == 0, err
-    assert "Left out: 1 row has a quality" in " ".join(told.split())
+    assert "Left out: 1 row has no number from 0 to 1 in quality" in " ".join(told.split())
 
 
 @pytest.mark.parametrize(

@@ -53,15 +53,22 @@ class Routed:
 
 
 def encoded(body: object) -> bytes | None:
-    """A body as JSON; what JSON cannot hold is refused here."""
+    """A body as JSON, numbers of numpy's kinds as any other; what JSON cannot hold is refused here."""
     if body is None:
         return None
     try:
-        return json.dumps(body, allow_nan=False).encode()
+        return json.dumps(body, allow_nan=False, default=_plain).encode()
     except (TypeError, ValueError) as error:
         raise RequestError(
             f"This cannot be sent as JSON ({error}); send finite numbers, texts and lists."
         ) from None
+
+
+def _plain(value: Any) -> object:
+    """A number that is not Python's own as one that is."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"a value of type {type(value).__name__} is no JSON")
 
 
 def common_headers(api_key: str | None) -> dict[str, str]:

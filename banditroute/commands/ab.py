@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from banditroute.commands.pages import check_page
 from banditroute.commands.progress import reading
 from banditroute.commands.results import Within, check_plot, check_writable, deliver, write
 
@@ -97,6 +98,7 @@ def ab(
     log = log or named_log
     check_plot(plot)
     check_writable(json_path, out, plot)
+    check_page(out)
     if log is None and (columns or where or shares or skip_bad):
         raise click.UsageError("--columns, --where, --shares and --skip-bad are about a LOG; name one.")
     asked = AskedAB(control, metric, margin, max_usd, max_seconds, requests_per_month)

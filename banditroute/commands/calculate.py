@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from banditroute.commands.pages import deliver_page
+from banditroute.commands.pages import check_page, deliver_page
 from banditroute.commands.results import Within, check_writable
 from banditroute.config import starter
 
@@ -84,6 +84,7 @@ def calculate(
     from banditroute.reports.calculator_views import calculator_page, printed
 
     check_writable(json_path, out)
+    check_page(out)
     traffic = _traffic(usage, requests, input_tokens, output_tokens, current, period)
     result = run(traffic, _candidates(traffic, models, config), min_quality)
     deliver_page(result, json_path, out, calculator_page, printed)
@@ -105,8 +106,9 @@ def _traffic(
             raise click.UsageError("--usage holds all of the traffic; leave out --requests and the like.")
         return read_usage(usage, period)
     if requests is None or input_tokens is None or output_tokens is None or current is None:
-        missing = ", ".join(name for name, value in zip(SINGLE, single, strict=True) if value is None)
-        raise click.UsageError(f"{missing} is missing; give it, or a file with --usage.")
+        missing = [name for name, value in zip(SINGLE, single, strict=True) if value is None]
+        lack = "is missing; give it" if len(missing) == 1 else "are missing; give them"
+        raise click.UsageError(f"{', '.join(missing)} {lack}, or a file with --usage.")
     return one_class(requests, input_tokens, output_tokens, current, period or "month")
 
 

@@ -33,7 +33,9 @@ Example:
     help="The log to write: .parquet, .csv or .jsonl.",
 )
 @click.option(
-    "--quality", metavar="NAME", help="The score or metric that is the quality, if there are several."
+    "--quality",
+    metavar="NAME",
+    help="The score or metric that is the quality, if there are several (langfuse, tensorzero).",
 )
 @click.option(
     "--scale",

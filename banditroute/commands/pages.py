@@ -1,4 +1,4 @@
-"""What reports that are pages too share: where page, figures and text go."""
+"""What reports that are pages too share: what a page may be called, where page, figures and text go."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Answer = TypeVar("Answer")
+
+PAGES = (".html", ".htm")
+"""Extensions of pages."""
+
+
+def check_page(out: Path | None, *others: str) -> None:
+    """Refuses before the work a page named as what it will not be; `others` are extensions that the verb
+    writes too."""
+    if out is not None and out.suffix.lower() not in (*PAGES, *others):
+        listed = " or ".join((PAGES[0], *others))
+        raise click.UsageError(f"{out} is no page that can be written; name a {listed} file.")
 
 
 def deliver_page(

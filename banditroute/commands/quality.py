@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from banditroute.commands.pages import check_page
 from banditroute.commands.progress import reading
 from banditroute.commands.results import check_plot, check_writable, deliver, write
 
@@ -77,8 +78,7 @@ def quality(
 
     check_plot(plot)
     check_writable(json_path, out, plot)
-    if out is not None and out.suffix.lower() not in (".html", ".md"):
-        raise click.UsageError(f"{out} is no page that can be written; name a .html or .md file.")
+    check_page(out, ".md")
     start = None if since is None else since.replace(tzinfo=UTC).timestamp()
     question = AskedQuality(start, by == "class", judge, asked)
     report = _of_event_log(load_settings(config), question)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from banditroute.commands.pages import deliver_page
+from banditroute.commands.pages import check_page, deliver_page
 from banditroute.commands.progress import reading
 from banditroute.commands.results import Within, check_writable
 
@@ -79,6 +79,7 @@ def savings(
     from banditroute.reports.savings import Asked
 
     check_writable(json_path, out)
+    check_page(out)
     if log is None and (columns or where or policy or skip_bad):
         raise click.UsageError("--columns, --where, --skip-bad and --policy are about a LOG; name one.")
     if log is not None and days is not None:

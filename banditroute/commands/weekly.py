@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from banditroute.commands.pages import deliver_page
+from banditroute.commands.pages import check_page, deliver_page
 from banditroute.commands.results import check_writable
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def weekly(
     from banditroute.reports.weekly_text import printed
 
     check_writable(json_path, out)
+    check_page(out)
     end = None if until is None else until.replace(tzinfo=UTC).timestamp()
     deliver_page(_of_event_log(config, end, baseline), json_path, out, weekly_page, printed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any
 
 from banditroute.config.address import MEMORY
@@ -61,7 +62,7 @@ def build(data: Mapping[str, object], problems: Problems) -> Settings:
     settings = Settings(
         server=ServerSettings(**sections["server"]),
         store=StoreSettings(**sections["store"]),
-        reward=_reward(sections["reward"]),
+        reward=_reward(sections["reward"], problems),
         policy=PolicySettings(**{"prior_table": SHIPPED_TABLE, "pool_priors": True, **sections["policy"]}),
         classify=ClassifySettings(**sections["classify"]),
         features=FeatureSettings(**sections["features"]),
@@ -181,9 +182,15 @@ def _check_count(data: Mapping[str, object], problems: Problems) -> None:
         )
 
 
-def _reward(values: Values) -> RewardSettings:
+def _reward(values: Values, problems: Problems) -> RewardSettings:
     error_quality = values.pop("error_quality", RewardSettings().error_quality)
-    return RewardSettings(weights=Weights(**values), error_quality=error_quality)
+    weights = Weights(**values)
+    if not any(astuple(weights)):
+        problems.add(
+            ("reward",),
+            "every weight in [reward] is 0, so no model is better than another; give at least one above 0.",
+        )
+    return RewardSettings(weights=weights, error_quality=error_quality)
 
 
 def _model(i: int, values: Values, upstreams: list[str], problems: Problems) -> Model:

@@ -55,9 +55,20 @@ def one_or_several(names: Sequence[str] | str | None, what: str) -> list[str]:
     if names is None or isinstance(names, str):
         return [] if names is None else [names]
     given = list(names) if isinstance(names, Iterable) else [names]
+    if not given:
+        raise LogError(f"{what} are an empty list; name at least one, or leave them out for the default.")
     if not all(isinstance(name, str) for name in given):
         raise LogError(f"{what} are {names!r}; give a name, or a list of names.")
     return list(dict.fromkeys(given))
+
+
+def check_seeds(seeds: object, **others: object) -> None:
+    """Refuses a number of `seeds` that is none, and what is no seed among the `others`, by their names."""
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 10_000:
+        raise LogError(f"The number of seeds is {seeds}; write a whole number from 1 to 10000.")
+    for name, seed in others.items():
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise LogError(f"{name} is {seed!r}; a seed is a whole number from 0 on.")
 
 
 def check_prior(prior: object) -> None:

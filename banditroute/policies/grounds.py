@@ -1,7 +1,7 @@
-"""Whether rules that go by price or by reputation have anything to go by.
+"""Whether rules that go by price, by reputation or by prompts have anything to go by.
 
-Where they have not, models come in the order of the configuration, or of their names: an answer, but none
-that means what the rule's name says.
+Where they have not, models come in the order of the configuration, or of their names, and every request
+looks the same: an answer, but none that means what the rule's name says.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from banditroute.policies.cascade import Cascade
 from banditroute.policies.complexity import Complexity
 from banditroute.policies.order import list_price
 from banditroute.policies.parts import every_part
+from banditroute.policies.rules import Rules
 from banditroute.policies.static import BestPrior, Cheapest
 from banditroute.types import Model
 
@@ -23,6 +24,15 @@ def groundless(policy: Policy, models: Sequence[Model]) -> str | None:
     it has what it needs."""
     found = (_lacks(part, models) for part in every_part(policy))
     return next((clause for clause in found if clause is not None), None)
+
+
+def needs_prompts(policy: Policy) -> bool:
+    """Whether what the policy or a part of it does hangs on what a request says."""
+    return any(
+        isinstance(part, Complexity)
+        or (isinstance(part, Rules) and any(rule.pattern or rule.keywords for rule in part.rules))
+        for part in every_part(policy)
+    )
 
 
 def _lacks(policy: Policy, models: Sequence[Model]) -> str | None:

@@ -12,9 +12,11 @@ import numpy as np
 
 from banditroute.config.settings import Settings
 from banditroute.errors import ConfigError, LogError
+from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Log
 from banditroute.offline.replay.catalogue import contexts, log_settings
 from banditroute.offline.replay.run import reads_text, replay
+from banditroute.offline.simulation.assumptions import require_playable
 from banditroute.offline.simulation.hearsay import judges_word
 from banditroute.policies import get_policy
 from banditroute.reports.books import Exact
@@ -36,10 +38,12 @@ def savings_of_answers(
     seeds: int = SEEDS,
 ) -> SavingsReport:
     """The report on a full-information log: `policy`, replayed, against the rules."""
-    if np.isnan(log.usd).any():
+    gaps = np.isnan(log.usd)
+    if gaps.any():
+        skip = "" if gaps.any(axis=1).all() else ", or leave these requests out with --skip-bad"
         raise LogError(
-            f"{int(np.isnan(log.usd).sum()):,} answers have no usd, and a bill needs the cost of every one; "
-            "name the column with --columns usd=COLUMN, or fill it in."
+            f"{counted(int(gaps.sum()), 'answer has', 'answers have')} no usd, and a bill needs the cost of "
+            f"every one; name the column with --columns usd=COLUMN, or fill it in{skip}."
         )
     own = log_settings(log, settings, settings.reward.weights)
     named = [as_rule(rule, log.models) for rule in asked.named]
@@ -73,6 +77,7 @@ def _default_rules(log: Log) -> list[str]:
 def _served(log: Log, spec: str, settings: Settings, seeds: int) -> Cells:
     """The cells of what a policy chose; of one that draws, the mean over seeds."""
     policy = get_policy(spec, settings)
+    require_playable(policy, log, settings.models)
     known = contexts(log, settings, text=reads_text(policy))
     runs = seeds if policy.learns or spec.partition(":")[0] in _DRAW else 1
     parts = []

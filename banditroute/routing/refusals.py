@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -35,6 +37,9 @@ _CONTROL_BODY = 'a JSON object such as {"kind": "reset", "subject": "gpt-4o"}'
 
 _MOST_NAMES = 5
 """How many unknown fields are named; the rest are counted."""
+
+_DEEPEST = 4
+"""Levels of lists and objects in a field: messages, a message, its parts, a part."""
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -77,15 +82,36 @@ def checked_list(items: list[FeedbackFields]) -> list[FeedbackFields]:
 
 
 def convert(given: Mapping[str, object], kind: type[Fields]) -> Fields:
-    """The fields of a request or of feedback given in Python; dataclasses such as `Weights` pass too."""
+    """The fields of a request or of feedback given in Python; dataclasses such as `Weights` pass too, and
+    numbers of numpy's kinds."""
     try:
-        fields = msgspec.convert(given, kind, from_attributes=True)
+        try:
+            fields = msgspec.convert(given, kind, from_attributes=True)
+        except msgspec.ValidationError:
+            given = {name: _plain(value) for name, value in given.items()}
+            fields = msgspec.convert(given, kind, from_attributes=True)
         msgspec.json.encode(fields)
     except msgspec.ValidationError as error:
         raise refusal(error, given, kind) from None
     except UnicodeEncodeError:
         raise RequestError("A text holds half a character (a lone surrogate); send valid Unicode.") from None
     return fields
+
+
+def _plain(value: Any, depth: int = 0) -> object:
+    """A value with every number in it as Python's own: what a program computes is often numpy's. Arrays stay
+    as they are, and so does what lies deeper than any field."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    if depth == _DEEPEST:
+        return value
+    if isinstance(value, Mapping):
+        return {name: _plain(inner, depth + 1) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, depth + 1) for inner in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {own.name: _plain(getattr(value, own.name), depth + 1) for own in fields_of(value)}
+    return value
 
 
 def refusal(error: Exception, raw: object, kind: Kind) -> RequestError:

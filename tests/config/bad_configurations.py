@@ -32,6 +32,7 @@ BAD = {
     "negative weight": ("[reward]\nusd = -1 # <-", "a number from 0 to 1,000,000,000, not -1"),
     "infinite weight": ("[reward]\nsecond = inf # <-", "from 0 to 1,000,000,000, not inf"),
     "nan weight": ("[reward]\nquality = nan # <-", "from 0 to 1,000,000,000, not nan"),
+    "every weight zero": ("[reward] # <-\nquality = 0\nusd = 0.0", "give at least one above 0"),
     "error quality above one": ("[reward]\nerror_quality = 1.5 # <-", "from 0 to 1"),
     "mode": ('[policy]\nmode = "life" # <-', 'did you mean "live"?'),
     "canary without a share": ('[policy]\nmode = "canary" # <-', '"canary:0.05"'),

@@ -35,8 +35,16 @@ def test_a_default_weight_on_what_the_log_lacks_is_0_and_a_note(rows: list[Row],
         assert found.to_dict()["notes"] == [NO_USD]
         assert NO_USD in found._repr_html_()
     for asked in ({"usd": 20.0}, Weights()):
-        with pytest.raises(LogError, match=r"The weights price usd, but the log has no such column.*usd=0"):
+        with pytest.raises(LogError, match=r"The weights price usd, but no row of the log has any.*usd=0"):
             simulate(path, ["fixed:small"], weights=asked, seeds=1)
+
+
+def test_an_empty_column_of_scores_is_not_called_a_lacking_one(rows: list[Row], write: WriteLog) -> None:
+    path = write([{**row, "quality": ""} for row in rows])
+    with pytest.raises(
+        LogError, match=r"price quality, but its column is empty: name another with --columns quality="
+    ):
+        simulate(path, ["fixed:small"], seeds=1)
 
 
 def test_if_nothing_is_left_to_weigh_it_is_refused(rows: list[Row], write: WriteLog) -> None:

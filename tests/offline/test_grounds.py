@@ -23,6 +23,7 @@ from .decisions import fixed_log
 from .test_evaluate_refusals import rows_of
 
 QUALITY = {"usd": 0.0}
+PRICES = {"small": 1.0, "medium": 2.0, "large": 3.0}
 CONFIG = """
 [store]
 url = "memory://"
@@ -132,3 +133,32 @@ def test_what_each_rule_needs() -> None:
     for name, fine in needs.items():
         policies = {key: get_policy(name, Settings(models=models)) for key, models in pools.items()}
         assert {key for key in pools if groundless(policies[key], pools[key]) is None} == fine, name
+
+
+def test_rules_that_read_prompts_are_refused_where_there_are_none(
+    rows: list[Row], write: WriteLog, tmp_path: Path
+) -> None:
+    by_length = tmp_path / "length.toml"
+    by_length.write_text('choose = "cheapest"\n[[rules]]\nreason = "r"\nmin_tokens = 9\ntier = "premium"\n')
+    bare, empty = write(rows), write([{**row, "prompt": ""} for row in rows], "empty.csv")
+    told = write([{**row, "prompt": f"Is {row['request_id']} a number?"} for row in rows], "told.csv")
+    for name in ("complexity", "complexity:price", "rules", "split:{a: rules 0.5, b: random 0.5}"):
+        for log in (bare, empty):
+            with pytest.raises(LogError, match=r"cannot be played: .*prompts.*--columns prompt=COLUMN\."):
+                _played(log, name)
+        assert _played(told, name)
+    assert _played(bare, f"rules:{by_length}")[f"rules:{by_length}"]["small"] == 1.0
+
+
+def test_evaluate_refuses_those_that_read_prompts_in_its_table(write: WriteLog) -> None:
+    rows = [{**row, "usd": 0.01} for row in rows_of(fixed_log(800, 0))]
+    asked = ["complexity:price", "rules", "random"]
+    priced = Settings(models=tuple(Model(n, usd_per_request=u) for n, u in PRICES.items()))
+    for log, reads in (
+        (write(rows), False),
+        (write([{**row, "prompt": "Is it true?"} for row in rows], "told.csv"), True),
+    ):
+        found = evaluate(log, asked, weights=QUALITY, settings=priced)
+        refused = {one.policy: one.refused for one in found.policies if one.policy in asked}
+        assert refused.pop("random") is None
+        assert {"the log has none" in (why or "") for why in refused.values()} == {not reads}

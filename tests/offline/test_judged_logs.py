@@ -216,5 +216,5 @@ def test_a_judges_score_out_of_range_is_refused(tmp_path: Path) -> None:
     text = path.read_text().splitlines()
     text[3] = text[3].rpartition(",")[0] + ",7"
     path.write_text("\n".join(text))
-    with pytest.raises(LogError, match=r"judge_quality that is not a number in \[0, 1\]"):
+    with pytest.raises(LogError, match=r"no number from 0 to 1 in judge_quality"):
         read_log(path)

@@ -50,7 +50,7 @@ BAD: dict[str, tuple[Mutation, str]] = {
         changed(3, propensity=0.9),
         r"1 row has a propensity that is not the probability its pmf gives the model \(the first is row 4\)",
     ),
-    "propensity above 1": (changed(3, propensity=1.01), "probability in"),
+    "propensity above 1": (changed(3, propensity=1.01), "no probability above 0 and up to 1"),
     "propensity in some rows only": (
         changed(3, propensity=None, pmf=None),
         "1 of 30 decisions has no propensity",
@@ -78,7 +78,7 @@ def test_decisions_that_contradict_themselves_are_refused(case: str, tmp_path: P
 SKIPPED: dict[str, tuple[Mutation, int, str]] = {
     "candidates": (changed(2, candidates="small,small"), 29, r"1 row has no list of models.*row 3"),
     "pmf": (changed(1, pmf="[0.5, 0.5]"), 29, "no list of probabilities"),
-    "quality": (changed(5, quality="good"), 29, r"1 row has a quality that is not .*row 6: good"),
+    "quality": (changed(5, quality="good"), 29, r"1 row has no number from 0 to 1 in quality .*row 6: good"),
     "no propensity": (changed(3, propensity=None, pmf=None), 29, "1 of 30 decisions has no propensity"),
     "double": (lambda rows: [*rows, rows[7]], 29, "all rows of their requests.*request r007"),
     "no model": (changed(0, model=" "), 29, r"no model \(the first is row 1\)"),
@@ -112,7 +112,7 @@ def test_requests_of_full_information_that_are_broken_are_left_out_as_a_whole(
         "r00010",
     ]
     assert not np.isnan(log.quality).any()
-    kinds = ("not a number", "several rows", "different classes", "1 of 58 requests lacks a row")
+    kinds = ("no number", "several rows", "different classes", "1 of 58 requests lacks a row")
     assert len(log.notes) == len(kinds)
     assert all(any(kind in note for note in log.notes) for kind in kinds)
 
@@ -120,7 +120,7 @@ def test_requests_of_full_information_that_are_broken_are_left_out_as_a_whole(
 def test_where_nothing_is_right_nothing_is_left_out(rows: list[Row], write: Callable[..., Path]) -> None:
     for row in rows:
         row["quality"] = 7
-    with pytest.raises(LogError, match="180 rows have a quality"):
+    with pytest.raises(LogError, match="180 rows have no number from 0 to 1 in quality"):
         read_log(write(rows), skip_bad=True)
 
 

@@ -118,9 +118,7 @@ def test_columns_of_json_may_begin_after_the_sample(tmp_path: Path) -> None:
     assert log.unit is None
     assert len(read(tmp_path / "log.jsonl", where={"fold": "x"})) == 1
     rows[4500]["at"] = 5.0
-    with pytest.raises(
-        LogError, match=r"4,999 rows have a at that is no time \(the first is row 1: nothing\)"
-    ):
+    with pytest.raises(LogError, match=r"4,999 rows have no time in at \(the first is row 1: nothing\)"):
         read(write(tmp_path, rows))
 
 

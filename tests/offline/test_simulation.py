@@ -119,7 +119,7 @@ def test_any_policy_may_be_named(short_log: Log) -> None:
         ({"weights": {"usd": 10**400}}, "is not a number from 0 to 1,000,000,000"),
         ({"weights": {"latency": 1}}, "the weights are quality, usd, second"),
         ({"weights": {"usd": 0, "quality": 0}}, "All weights are 0"),
-        ({"weights": {"second": 1}}, "price seconds, but the log has no such column"),
+        ({"weights": {"second": 1}}, "price seconds, but no row of the log has any"),
         ({"weights": banditroute.types.Weights(ttft_second=1.0)}, "time to first token"),
         ({"seeds": 0}, "whole number"),
         ({"policies": ["fixed:huge"]}, "huge"),

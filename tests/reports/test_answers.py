@@ -78,8 +78,15 @@ def test_a_learner_is_replayed_over_several_seeds(log: Log) -> None:
 def test_a_log_without_every_cost_is_refused(log: Log) -> None:
     usd = log.usd.copy()
     usd[3, 1] = np.nan
-    with pytest.raises(LogError, match="1 answers have no usd"):
+    with pytest.raises(LogError, match=r"1 answer has no usd.*or leave these requests out with --skip-bad"):
         savings_of_answers(replace(log, usd=usd), Settings())
+
+
+def test_what_reads_prompts_is_not_replayed_without_them(log: Log) -> None:
+    with pytest.raises(LogError, match="complexity cannot be played: it reads the prompts"):
+        savings_of_answers(log, Settings(), policy="complexity")
+    with pytest.raises(LogError, match="cannot be billed: rules cannot be played: it reads the prompts"):
+        savings_of_answers(log, Settings(), asked=Asked(("rules",)))
 
 
 @pytest.mark.parametrize("rule", ["fixed:none", "xyzzy"])

@@ -109,10 +109,12 @@ def test_every_metric_can_be_named() -> None:
         (["ab", str(EXAMPLE), "--shares", "a=1"], "--shares names a"),
         (["ab", str(EXAMPLE), "--margin", "-1"], "-1"),
         (["ab", str(EXAMPLE), "--out", "no/such/a.html"], "cannot be written"),
+        (["ab", str(EXAMPLE), "--out", "a.pdf"], "name a .html file"),
         (["ab", str(EXAMPLE), "--plot", "a.txt"], "no picture"),
         (["weekly"], "There is no decision"),
         (["weekly", "--until", "2024-10-25", "--baseline", "larg"], 'did you mean "large"'),
         (["weekly", "--until", "soon"], "soon"),
+        (["weekly", "--out", "w.xlsx"], "name a .html file"),
     ],
 )
 def test_misuse_is_one_sentence_and_exit_2(

@@ -11,6 +11,7 @@ from banditroute.config.settings import Settings
 from banditroute.errors import LogError
 from banditroute.offline.history.fitting import fit_prior
 from banditroute.offline.logs.decisionlog import DecisionLog
+from banditroute.offline.logs.files import log_path
 from banditroute.offline.logs.reading import Log
 
 
@@ -44,5 +45,7 @@ def fit(
 
 def _check_out(out: Path, log: str | Path | Log | DecisionLog) -> None:
     """Refuses to write over the log, before the work."""
-    if not isinstance(log, Log | DecisionLog) and out.exists() and Path(log).exists() and out.samefile(log):
+    if isinstance(log, Log | DecisionLog) or not out.exists():
+        return
+    if (read := log_path(log)).exists() and out.samefile(read):
         raise LogError(f"{out} is the log that is read; give the prior another name.")

@@ -25,6 +25,7 @@ from banditroute.errors import LogError
 from banditroute.offline.history.judges import JudgeFound, judges_found
 from banditroute.offline.history.outcomes import Outcomes, outcomes_of
 from banditroute.offline.logs.decisionlog import DecisionLog
+from banditroute.offline.logs.files import log_path
 from banditroute.offline.logs.reading import Log, read_log
 from banditroute.offline.options import parse_pairs, refuse_reading
 from banditroute.types import FACTORS
@@ -61,7 +62,7 @@ def fit_prior(
         name = "a log in memory"
         refuse_reading(columns, where, features, skip_bad)
     else:
-        name = Path(log).name
+        name = log_path(log).name
         wanted = parse_pairs(where, "--where") if isinstance(where, str) else where
         log = read_log(
             log, columns=columns, where=wanted, features=features, skip_bad=skip_bad, complete=False

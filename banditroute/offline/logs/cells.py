@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -29,22 +30,31 @@ LARGEST = 10**9
 LATEST = 10**11
 """The same for times, in seconds since the epoch: milliseconds are beyond it."""
 
-_AMOUNT = (f"a number from 0 to {LARGEST:,}", f"{{0}} BETWEEN 0 AND {LARGEST}")
+_AMOUNT = (f"number from 0 to {LARGEST:,}", f"{{0}} BETWEEN 0 AND {LARGEST}")
 
 NUMBERS = {
-    "quality": ("a number in [0, 1]", "{0} BETWEEN 0 AND 1"),
+    "quality": ("number from 0 to 1", "{0} BETWEEN 0 AND 1"),
     "usd": _AMOUNT,
     "seconds": _AMOUNT,
     "output_tokens": _AMOUNT,
     "input_tokens": _AMOUNT,
-    "judge_quality": ("a number in [0, 1]", "{0} BETWEEN 0 AND 1"),
-    "propensity": ("a probability in (0, 1]", "{0} > 0 AND {0} <= 1"),
+    "judge_quality": ("number from 0 to 1", "{0} BETWEEN 0 AND 1"),
+    "propensity": ("probability above 0 and up to 1", "{0} > 0 AND {0} <= 1"),
 }
 """Numeric columns: what each must be, and the same as an SQL condition."""
 
 MAX_CLASS_LENGTH = 200
 
+NO_TIME = "no time"
+
 _BLANK = "leave a cell empty where there is none"
+
+
+_WITH_COMMA = re.compile(r"[-+]?\d+,\d+")
+"""How a number is written where a comma divides the whole from its parts."""
+
+_MILLISECONDS = range(10**11, 10**14)
+"""Milliseconds since the epoch, from 1973 to 5138."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,22 @@ class Check:
     what: str
     shown: str
     remedy: str
+
+    def way_out(self, value: str) -> str:
+        """The remedy of a cell that fails: a closer one than that of the check, where it shows what it is."""
+        if _WITH_COMMA.fullmatch(value):
+            return f"that is a comma: write {value.replace(',', '.')}, with a decimal point"
+        if self.what.startswith(NO_TIME) and _whole(value) in _MILLISECONDS:
+            return "that looks like milliseconds: divide by 1,000, a time is in seconds since the epoch"
+        return self.remedy
+
+
+def _whole(value: str) -> int:
+    """A number without what is behind its point; 0 where it is none, or not finite."""
+    try:
+        return int(float(value))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def feature_names(features: Sequence[str]) -> list[str]:
@@ -76,7 +102,10 @@ def typed_columns(
         typed[name] = f"TRY_CAST({quoted(column)} AS DOUBLE)"
     if "at" in found:
         typed["decided_at"] = _time(found["at"], present)
-    typed["class"] = f"coalesce({text(found['request_class'], present)}, '{OTHER}')"
+    there = "request_class" in found
+    typed["class"] = (
+        f"coalesce({text(found['request_class'], present)}, '{OTHER}')" if there else f"'{OTHER}'"
+    )
     return [f"{expression} AS {name}" for name, expression in typed.items()]
 
 
@@ -93,20 +122,21 @@ def row_checks(
     for name in ("request_id", "model"):
         cell = text(found[name], present)
         checks.append(Check(f"{cell} IS NULL", f"no {found[name]}", "''", "every row needs one"))
-    cell = text(found["request_class"], present)
-    checks.append(
-        Check(
-            f"length({cell}) > {MAX_CLASS_LENGTH}",
-            f"a class of over {MAX_CLASS_LENGTH} characters",
-            f"{cell}[:40] || '...'",
-            "a class is a short name; map the right column with --columns request_class=COLUMN",
+    if "request_class" in found:
+        cell = text(found["request_class"], present)
+        checks.append(
+            Check(
+                f"length({cell}) > {MAX_CLASS_LENGTH}",
+                f"a class of over {MAX_CLASS_LENGTH} characters",
+                f"{cell}[:40] || '...'",
+                "a class is a short name; map the right column with --columns request_class=COLUMN",
+            )
         )
-    )
     for name, (must, right) in NUMBERS.items():
         if name in found:
             cell, within = text(found[name], present), right.format(_number(name, found[name], present))
             remedy = f"{mended if 'quality' in name else 'mend it'}, and {_BLANK}"
-            what = f"a {found[name]} that is not {must}"
+            what = f"no {must} in {found[name]}"
             checks.append(Check(f"NOT coalesce({within}, {cell} IS NULL)", what, cell, remedy))
     if "at" in found:
         cell, unknown = text(found["at"], present), found["at"] in file.unseen
@@ -114,7 +144,7 @@ def row_checks(
         checks.append(
             Check(
                 f"NOT coalesce(abs({_time(found['at'], present)}) <= {LATEST}, {fine})",
-                f"a {found['at']} that is no time",
+                f"{NO_TIME} in {found['at']}",
                 f"coalesce({cell}, 'nothing')",
                 "write ISO 8601 or seconds since the epoch in every row, or leave the column out",
             )

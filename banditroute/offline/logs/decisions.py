@@ -65,7 +65,7 @@ def assemble_decisions(
     eligible = candidates.eligible(models) if candidates else None
     if eligible is not None:
         sieve.settle(
-            ~eligible[np.arange(len(action)), action], f"a {found['model']} that is not among its candidates",
+            ~eligible[np.arange(len(action)), action], "a model that is not among its candidates",
             f"add it to {found['candidates']}, which lists every model that could have been chosen",
         )  # fmt: skip
     propensity = _propensity(sieve, drawn_only, complete)
@@ -177,13 +177,13 @@ def _pmf(
         return None
     pmf, there, right = read_pmf(sieve.rows, candidates, models)
     sieve.settle(
-        there & ~right, f"a {found['pmf']} that is no list of probabilities, one per candidate",
+        there & ~right, f"no list of probabilities, one per candidate, in {found['pmf']}",
         "they must not be negative, and sum to 1",
     )  # fmt: skip
     drawn_from = pmf[np.arange(len(action)), action]
     sieve.settle(
         there & ~(np.abs(drawn_from - propensity) <= TOLERANCE),
-        f"a {found['propensity']} that is not the probability its {found['pmf']} gives the model",
+        f"a propensity that is not the probability its {found['pmf']} gives the model",
         "log the number that the choice was drawn with",
     )  # fmt: skip
     return pmf if there[sieve.keep].all() else None

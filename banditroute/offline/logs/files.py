@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 
 from banditroute.errors import LogError
@@ -38,6 +39,23 @@ SCHEMA = (
 by `collect` too."""
 
 NUMBERS = frozenset({"DOUBLE", "FLOAT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT"})
+
+
+def log_path(log: object) -> Path:
+    """The path of a log that is to be read; refused where it can be none."""
+    if not isinstance(log, str | PathLike):
+        given = "None" if log is None else f"of type {type(log).__name__}"
+        raise LogError(
+            f"The log is {given}; give the path of a CSV, JSONL or Parquet file, or a log that read_log gave."
+        )
+    return Path(log)
+
+
+def check_mappings(**options: object) -> None:
+    """Refuses, by their names, `options` that are neither None nor a mapping."""
+    for name, given in options.items():
+        if given is not None and not isinstance(given, Mapping):
+            raise LogError(f"{name} is {given!r}; give names with their values, as {{'usd': 'cost_usd'}}.")
 
 
 def quoted(name: str) -> str:

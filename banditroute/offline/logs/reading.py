@@ -29,7 +29,7 @@ from banditroute.offline.logs.source import LogFile, open_log
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-NEEDED = ("request_id", "request_class", "model")
+NEEDED = ("request_id", "model")
 """Columns without which a file is no log."""
 
 
@@ -80,15 +80,17 @@ def read_log(
     """Reads a CSV, JSONL or Parquet log. Raises LogError, with the way out, where it cannot be trusted.
 
     `columns` maps names of the log schema to the file's own, `where` keeps the rows whose columns
-    equal the values. A missing class counts as `other`. Without `prompts` they are not read: they are
-    most of the memory. Broken rows are refused, or left out with a note by `skip_bad`. Of decisions whose
-    `kind` says that they were not drawn, `drawn_only` leaves out those without a propensity where others
-    have one; otherwise such a log is observational. Where only what was seen matters, and not who was
-    chosen or why, it need not be `complete`: requests may lack some models, decisions a propensity.
+    equal the values. A missing class counts as `other`; where no column tells any, every request does, with
+    a note. Without `prompts` they are not read: they are most of the memory. Broken rows are refused, or left
+    out with a note by `skip_bad`. Of decisions whose `kind` says that they were not drawn, `drawn_only`
+    leaves out those without a propensity where others have one; otherwise such a log is observational. Where
+    only what was seen matters, and not who was chosen or why, it need not be `complete`: requests may lack
+    some models, decisions a propensity.
     """
     import duckdb
 
-    path = Path(path)
+    path = files.log_path(path)
+    files.check_mappings(columns=columns, where=where)
     named = {*(columns or {}).values(), *(where or {}), *features}
     file = open_log(path, named - set(files.SCHEMA))
     try:

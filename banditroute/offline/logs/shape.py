@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from banditroute.errors import LogError
 from banditroute.offline.logs.cells import feature_names
 from banditroute.offline.logs.files import counted, refused_rows, some
@@ -26,16 +29,17 @@ def requests_of(rows: Rows, skip_bad: bool, complete: bool = True) -> tuple[str,
         return None
     models = _models(rows)
     _make_requests(rows)
-    problems = [problem for problem in (_double(rows), _torn(rows)) if problem]
+    problems = [*_double(rows), *_torn(rows)]
     if problems:
         if not skip_bad:
             raise refused_rows(rows.path, *problems[0])
         rows.notes.extend(
             f"Left out with all rows of their requests: {'; '.join(problem)}." for problem in problems
         )
-        keep_requests(rows, "SELECT request_id FROM requests WHERE rows = seen AND class = other_class")
+        keep_requests(rows, "SELECT request_id FROM requests WHERE rows = seen AND torn = 0")
         connection.execute("DROP TABLE requests; DROP TYPE texts_of_model")
         return requests_of(rows, skip_bad, complete)
+    _note_lengths(rows)
     if fetch(connection, f"SELECT 1 FROM requests WHERE rows < {len(models)} LIMIT 1"):
         _settle_partial(rows, models, requests, skip_bad, complete)
     return models
@@ -65,27 +69,56 @@ def check_models(names: list[str]) -> None:
 
 
 def _make_requests(rows: Rows) -> None:
-    """One row per request: what all its rows share, how many there are and of how many models."""
-    own = {
-        "unit": "arg_min(unit, row)",
-        "decided_at": "min(decided_at)",
-        "input_tokens": "max(input_tokens)",
-        **{name: f"arg_min({name}, row)" for name in feature_names(rows.features)},
-    }
-    there = {*rows.found, *feature_names(rows.features), *({"decided_at"} if "at" in rows.found else ())}
-    kept = "".join(f", {expression} AS {name}" for name, expression in own.items() if name in there)
+    """One row per request: what all its rows share, how many there are and of how many models, and the first
+    of `_shared` that they disagree on (`torn`, from 1; 0 for none)."""
+    kept = ["min(class) AS class"]
+    kept += ["min(unit) AS unit"] if "unit" in rows.found else []
+    kept += ["min(decided_at) AS decided_at"] if "at" in rows.found else []
+    kept += [f"min({name}) AS {name}" for name in feature_names(rows.features)]
+    if "input_tokens" in rows.found:
+        kept += ["max(input_tokens) AS input_tokens", "min(input_tokens) < max(input_tokens) AS unlike"]
+    disagree = " ".join(
+        f"WHEN min({shared.name}) < max({shared.name}) THEN {number}"
+        for number, shared in enumerate(_shared(rows), 1)
+    )
     rows.connection.execute(
-        "CREATE TEMP TABLE requests AS SELECT request_id, min(class) AS class, max(class) AS other_class, "
-        "count(*) AS rows, min(row) AS row, "
-        "bit_count(bit_or(1::UBIGINT << enum_code(CAST(model AS texts_of_model)))) AS seen"
-        f"{kept} FROM outcomes GROUP BY request_id"
+        f"CREATE TEMP TABLE requests AS SELECT request_id, {', '.join(kept)}, count(*) AS rows, "
+        f"min(row) AS row, CASE {disagree} ELSE 0 END AS torn, "
+        "bit_count(bit_or(1::UBIGINT << enum_code(CAST(model AS texts_of_model)))) AS seen "
+        "FROM outcomes GROUP BY request_id"
     )
 
 
-def _double(rows: Rows) -> tuple[str, str] | None:
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all rows of a request must agree on: a column of `outcomes`, how a refusal names what differs, and
+    why it must not."""
+
+    name: str
+    what: str
+    remedy: str
+
+
+def _shared(rows: Rows) -> list[_Shared]:
+    named = [_Shared("class", "of different classes", "a request has one class, known before it is answered")]
+    if "unit" in rows.found:
+        unit = rows.found["unit"]
+        named.append(_Shared("unit", f"with different values of {unit}", "a request comes from one unit"))
+    return named + [
+        _Shared(
+            name,
+            f"with different values of {feature}",
+            "a feature is known before the answer, so it has one value per request; leave out of --features "
+            "what differs between models",
+        )
+        for name, feature in zip(feature_names(rows.features), rows.features, strict=True)
+    ]
+
+
+def _double(rows: Rows) -> Iterator[tuple[str, str]]:
     """What to say of pairs of request and model that have several rows, and the way out."""
     if not fetch(rows.connection, "SELECT 1 FROM requests WHERE rows > seen LIMIT 1"):
-        return None
+        return
     double = fetch(
         rows.connection,
         "SELECT request_id, model, count(*) FROM outcomes WHERE request_id IN "
@@ -94,22 +127,30 @@ def _double(rows: Rows) -> tuple[str, str] | None:
     )
     request, model, times = double[0]
     pairs = counted(len(double), "pair of request and model has", "pairs of request and model have")
-    return (
+    yield (
         f"{pairs} several rows (the first: request {request}, model {model}, {times} rows)",
         "keep one row per pair",
     )
 
 
-def _torn(rows: Rows) -> tuple[str, str] | None:
-    """What to say of requests whose rows disagree on the class, and the way out."""
-    torn = fetch(rows.connection, "SELECT request_id FROM requests WHERE class <> other_class ORDER BY row")
-    if not torn:
-        return None
-    return (
-        f"{counted(len(torn), 'request has', 'requests have')} rows of different classes (the first: request "
-        f"{torn[0][0]})",
-        "a request has one class, known before it is answered",
-    )
+def _torn(rows: Rows) -> Iterator[tuple[str, str]]:
+    """What to say of requests whose rows disagree on what is known before the answer, and the way out."""
+    shared = _shared(rows)
+    query = "SELECT torn, count(*), arg_min(request_id, row) FROM requests WHERE torn > 0 GROUP BY torn"
+    for number, count, first in fetch(rows.connection, f"{query} ORDER BY torn"):
+        one = shared[number - 1]
+        has = counted(count, "request has", "requests have")
+        yield f"{has} rows {one.what} (the first: request {first})", one.remedy
+
+
+def _note_lengths(rows: Rows) -> None:
+    """Says where models count the tokens of one request differently: each has a tokenizer of its own."""
+    if "input_tokens" not in rows.found:
+        return
+    ((count,),) = fetch(rows.connection, "SELECT count(*) FROM requests WHERE unlike")
+    if count:
+        has = counted(count, "request has", "requests have")
+        rows.notes.append(f"{has} {rows.found['input_tokens']} that differ by model: the largest counts.")
 
 
 def _settle_partial(

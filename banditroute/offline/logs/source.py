@@ -10,6 +10,7 @@ import glob
 import gzip
 import io
 import tempfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -144,6 +145,11 @@ def _csv(connection: DuckDBPyConnection, path: Path, names: list[str], view: str
     head = raw.decode("utf-8-sig", "replace")
     separator = max(",;\t|", key=head.partition("\n")[0].count)
     header = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), [])
+    if not any(column.strip() for column in header):
+        raise LogError(
+            f"The first line of {path} is blank, and it must name the columns; remove blank lines before the "
+            "header, or export the log again."
+        )
     if not all(column.isprintable() and "\ufffd" not in column for column in header):
         raise LogError(
             f"The header of {path.name} holds what cannot be printed; save it as CSV in UTF-8, or export "
@@ -208,8 +214,8 @@ def _sampled(path: Path) -> dict[str, str]:
                     continue
                 for name, value in row.items() if isinstance(row, dict) else ():
                     values.setdefault(name, []).append(value)
-    except (OSError, EOFError) as error:
-        raise LogError(f"{path} cannot be read: {error}.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(path, error) from error
     number = (int, float, type(None))
     return {
         name: "DOUBLE" if all(isinstance(x, number) and not isinstance(x, bool) for x in told) else "VARCHAR"
@@ -258,5 +264,5 @@ def _head(path: Path) -> bytes:
     try:
         with _opened(path) as file:
             return file.read(HEAD_BYTES)
-    except (OSError, EOFError) as error:
-        raise LogError(f"{path} cannot be read: {error}.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(path, error) from error

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from banditroute.errors import LogError
-from banditroute.offline.logs.cells import FACTORS, TYPED, Check, row_checks, typed_columns
+from banditroute.offline.logs.cells import FACTORS, NO_TIME, TYPED, Check, row_checks, typed_columns
 from banditroute.offline.logs.files import counted, quoted, refused_rows, some, suggestion, where_clause
 from banditroute.offline.logs.queries import Progress, fetch, run
 from banditroute.offline.logs.source import ROW, LogFile
+from banditroute.types import OTHER
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+SLIP = 0.85
+"""How like a name must be, by `difflib`, to be taken for a slip of the pen."""
 
 
 @dataclass(slots=True)
@@ -89,6 +94,7 @@ def make(
     kept = ", ".join(f"{name}={value}" for name, value in where.items())
     said = [*notes, f"Only rows with {kept}."] if kept else [*notes]
     rows = Rows(file.path, connection, found, features, said)
+    _settle_classes(file, rows)
     _settle_lines(file, rows, skip_bad)
     _settle_faults(file, rows, checks, where, skip_bad)
     return rows
@@ -101,6 +107,25 @@ def keep_requests(rows: Rows, wanted: str) -> None:
         f"CREATE TEMP TABLE kept AS SELECT * FROM outcomes WHERE request_id IN ({wanted}) ORDER BY row"
     )
     connection.execute("CREATE OR REPLACE TEMP VIEW outcomes AS SELECT * FROM kept")
+
+
+def _settle_classes(file: LogFile, rows: Rows) -> None:
+    """Says so where no column tells the classes; refuses what may be a slip of the pen in its name."""
+    column = rows.found.get("request_class")
+    if column in file.columns:
+        return
+    if column is not None and fetch(rows.connection, f"SELECT 1 FROM typed WHERE class <> '{OTHER}' LIMIT 1"):
+        return  # rows of JSON beyond the sample have it
+    free = [name for name in file.columns if name not in rows.found.values()]
+    if close := [name for name in free if get_close_matches(name.lower(), ["request_class"], cutoff=SLIP)]:
+        raise LogError(
+            f"The log has no column request_class, but '{close[0]}': if that is meant, say --columns "
+            f"request_class={close[0]}, or else rename it."
+        )
+    rows.notes.append(
+        f"The log has no column request_class: every request counts as {OTHER}. If another column has the "
+        "classes, name it with --columns request_class=COLUMN."
+    )
 
 
 def _settle_lines(file: LogFile, rows: Rows, skip_bad: bool) -> None:
@@ -136,20 +161,21 @@ def _settle_faults(
     if not bad:
         connection.execute("CREATE TEMP VIEW outcomes AS SELECT * EXCLUDE (fault) FROM typed")
         return
-    sentences = [_sentence(file, *one) for one in bad]
+    told = [_sentence(file, *one) for one in bad]
     if not skip_bad or len(bad) == len(counts):
-        raise refused_rows(file.path, sentences[0], bad[0][0].remedy, others=len(bad) < len(counts))
-    rows.notes.extend(f"Left out: {sentence}." for sentence in sentences)
+        raise refused_rows(file.path, *told[0], others=len(bad) < len(counts))
+    rows.notes.extend(f"Left out: {sentence}." for sentence, _ in told)
     connection.execute("CREATE TEMP VIEW outcomes AS SELECT * EXCLUDE (fault) FROM typed WHERE fault = 0")
 
 
-def _sentence(file: LogFile, check: Check, count: int, row: int) -> str:
-    """How many rows fail a check, which is the first, and what it holds."""
+def _sentence(file: LogFile, check: Check, count: int, row: int) -> tuple[str, str]:
+    """How many rows fail a check, which is the first, and what it holds; and the way out."""
     rows = counted(count, "row has", "rows have")
     first = f"SELECT {check.shown} FROM file WHERE {ROW} = {row} ORDER BY {check.wrong} DESC LIMIT 1"
     ((value,),) = fetch(file.connection, first)
     example = f": {value}" if value else ""
-    return f"{rows} {check.what} (the first is row {place_in_file(file, row):,}{example})"
+    sentence = f"{rows} {check.what} (the first is row {place_in_file(file, row):,}{example})"
+    return sentence, check.way_out(value or "")
 
 
 def place_in_file(file: LogFile, row: int) -> int:
@@ -176,7 +202,7 @@ def _forget_unseen(file: LogFile, found: dict[str, str], checks: Sequence[Check]
         if not count:
             del found[name]
     if "at" in names and "at" in found:
-        fault = next(number for number, check in enumerate(checks, 1) if "no time" in check.what)
+        fault = next(number for number, check in enumerate(checks, 1) if check.what.startswith(NO_TIME))
         file.connection.execute(f"UPDATE typed SET fault = {fault} WHERE fault = 0 AND decided_at IS NULL")
 
 

@@ -119,7 +119,10 @@ def _unscored(name: str, column: str, absent: int, cells: int) -> str:
             f"The weights price {column}, but {counted(absent, 'row has none', 'rows have none')}: fill it "
             f"in, leave them out with --skip-bad, or set --weights {name}=0."
         )
+    why, its = "no row of the log has any", "its column"
+    if name == "quality":  # without that column the log was not read
+        why, its = "its column is empty", "another"
     return (
-        f"The weights price {column}, but the log has no such column: name it with --columns "
-        f"{column}=COLUMN, or set --weights {name}=0."
+        f"The weights price {column}, but {why}: name {its} with --columns {column}=COLUMN, or set "
+        f"--weights {name}=0."
     )

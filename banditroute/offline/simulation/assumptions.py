@@ -11,7 +11,7 @@ from banditroute.errors import LogError
 from banditroute.offline.logs.reading import Log
 from banditroute.policies.budget import Budget
 from banditroute.policies.cascade import Cascade, chained
-from banditroute.policies.grounds import groundless
+from banditroute.policies.grounds import groundless, needs_prompts
 from banditroute.policies.parts import every_part
 from banditroute.policies.static import BestPrior, Cheapest
 from banditroute.types import Model
@@ -41,6 +41,11 @@ def require_playable(policy: Policy, log: Log, models: Sequence[Model]) -> None:
         raise LogError(
             f"{policy.name} cannot be played: {lacks}. What a request costs is what the log says: name its "
             f"column with --columns usd=COLUMN{_or_declare(policy)}."
+        )
+    if not any(log.prompts or ()) and needs_prompts(policy):
+        raise LogError(
+            f"{policy.name} cannot be played: it reads the prompts, and the log has none; name their column "
+            "with --columns prompt=COLUMN."
         )
 
 

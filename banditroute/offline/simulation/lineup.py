@@ -27,7 +27,7 @@ def default_policies(log: Log, settings: Settings, *, fitted: bool) -> tuple[lis
     """Every policy that the log allows, and a note for each one that it does not. Rules that are `fitted`
     need a training part."""
     lacking = {name: groundless(get_policy(name, settings), settings.models) for name in STATIC}
-    if log.prompts is None:
+    if not any(log.prompts or ()):
         lacking["complexity"] = "the log has no prompts to score"
     left_out = {name: why for name, why in lacking.items() if why is not None}
     names = [*LEARNERS, *STATIC, *(f"fixed:{model}" for model in log.models)]

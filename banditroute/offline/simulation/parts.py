@@ -10,7 +10,8 @@ import numpy as np
 
 from banditroute.core.base import Bools
 from banditroute.errors import LogError
-from banditroute.offline.logs.files import counted
+from banditroute.offline.logs.decisionlog import DecisionLog
+from banditroute.offline.logs.files import check_mappings, counted, log_path
 from banditroute.offline.logs.queries import Progress
 from banditroute.offline.logs.reading import Log, read_log
 from banditroute.offline.options import parse_pairs, refuse_reading
@@ -35,7 +36,7 @@ class Parts:
 
 
 def log_and_parts(
-    log: str | Path | Log,
+    log: str | Path | Log | DecisionLog,
     columns: Mapping[str, str] | None,
     where: Mapping[str, str] | str | None,
     features: Sequence[str],
@@ -49,14 +50,15 @@ def log_and_parts(
 
     `skip_bad` leaves out what is broken, requests without some of the `needed` columns too. `reading` is told
     how far the log is read."""
-    if isinstance(log, Log):
+    if isinstance(log, Log | DecisionLog):
         refuse_reading(columns, where, features, skip_bad)
     else:
-        _require_file(Path(log))
+        _require_file(log_path(log))
     wanted = (parse_pairs(where, "--where") if isinstance(where, str) else where) or {}
+    check_mappings(where=wanted)
 
     def read(values: Mapping[str, str]) -> Log:
-        assert not isinstance(log, Log)
+        assert not isinstance(log, Log | DecisionLog)
         rows = {**wanted, **values}
         found = read_log(
             log, columns=columns, where=rows, features=features, skip_bad=skip_bad, progress=reading
@@ -64,10 +66,10 @@ def log_and_parts(
         full = require_full_information(found)
         return without_gaps(full, needed) if skip_bad else full
 
-    whole = require_full_information(log) if isinstance(log, Log) else read({})
+    whole = require_full_information(log) if isinstance(log, Log | DecisionLog) else read({})
     if train is None:
         return whole, None
-    parts = divide(whole, train, seed=train_seed, kept=None if isinstance(log, Log) else read)
+    parts = divide(whole, train, seed=train_seed, kept=None if whole is log else read)
     return parts.evaluation, parts
 
 

@@ -12,10 +12,9 @@ from banditroute.config.priorfile import with_prior
 from banditroute.config.priors import Prior
 from banditroute.config.settings import Settings
 from banditroute.core.base import Policy
-from banditroute.errors import LogError
 from banditroute.offline.logs.queries import Progress as Reading
 from banditroute.offline.logs.reading import Floats, Ints, Log
-from banditroute.offline.options import WEIGHTS, check_prior, one_or_several, parse_weights
+from banditroute.offline.options import WEIGHTS, check_prior, check_seeds, one_or_several, parse_weights
 from banditroute.offline.replay.catalogue import contexts, log_settings
 from banditroute.offline.replay.chain import steps_cost
 from banditroute.offline.replay.feedback import Feedback, parse_feedback
@@ -110,8 +109,7 @@ def simulate(
     asked = one_or_several(policies, "The policies")
     base = with_prior(settings or Settings(), prior)
     wished = parse_weights(weights, base.reward.weights)
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 10_000:
-        raise LogError(f"The number of seeds is {seeds}; write a whole number from 1 to 10000.")
+    check_seeds(seeds, first_seed=first_seed, train_seed=train_seed)
     log, parts = log_and_parts(
         log, columns, where, features, train, train_seed, skip_bad, reading, priced(wished)
     )

@@ -22,7 +22,7 @@ from banditroute.errors import LogError
 from banditroute.offline.logs.files import suggestion
 from banditroute.offline.logs.queries import Progress as Reading
 from banditroute.offline.logs.reading import Floats, Log
-from banditroute.offline.options import check_prior, one_or_several, parse_weights
+from banditroute.offline.options import check_prior, check_seeds, one_or_several, parse_weights
 from banditroute.offline.replay.catalogue import log_settings
 from banditroute.offline.replay.run import reads_text
 from banditroute.offline.replay.spread import check_cluster, spread
@@ -108,8 +108,7 @@ def frontier(
     wished = one_or_several(policies, "The policies")
     base = with_prior(settings or Settings(), prior)
     held = _held_weights(weights, base)
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 10_000:
-        raise LogError(f"The number of seeds is {seeds}; write a whole number from 1 to 10000.")
+    check_seeds(seeds, train_seed=train_seed)
     log, parts = log_and_parts(
         log, columns, where, features, train, train_seed, skip_bad, reading, [*priced(held), "usd"]
     )

@@ -10,6 +10,7 @@ import numpy as np
 from banditroute.offline.logs.files import counted
 from banditroute.offline.logs.reading import Floats
 from banditroute.offline.simulation.findings import interval
+from banditroute.offline.simulation.fitted_rules import FITTED
 from banditroute.offline.tradeoff.findings import FrontierFindings, Keep, Point
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ COLUMNS = (
 
 WORTH_SAYING = 0.001
 """A rule that saves less than this is no answer."""
+
+ENOUGH_SEEDS = 10
+"""Seeds whose interval is seldom much wider than it has to be."""
 
 
 def rows(result: FrontierFindings) -> list[tuple[str, list[str]]]:
@@ -95,12 +99,26 @@ def _answer(result: FrontierFindings, keep: Keep, policy: str) -> str:
         best = max(result.curve(policy), key=lambda p: float(p.quality.mean()))
         return (
             f"{policy} does not surely keep {what} ({keep.target:.4f}) at any weight: its best is "
-            f"{best.quality.mean():.4f}, with usd={best.usd_weight:g}."
+            f"{best.quality.mean():.4f}, with usd={best.usd_weight:g}{_unsure(keep, best)}."
         )
+    if policy in FITTED and float(keep.saving(point).mean()) < WORTH_SAYING:
+        return f"{policy} saves nothing where it keeps {what}."
     held = "" if not result.weights.second else f", second={result.weights.second:g}"
     return (
         f"{policy} keeps {what} ({point.quality.mean():.4f} of {keep.quality:.4f}) with the weights "
         f"quality={result.weights.quality:g}, usd={point.usd_weight:g}{held}: {_saved(keep, point)}."
+    )
+
+
+def _unsure(keep: Keep, best: Point) -> str:
+    """Why a mean that reaches the target is not enough, and what helps; empty where it does not."""
+    low, seeds = interval(best.quality)["low"], len(best.quality)
+    if low is None or best.quality.mean() < keep.target:
+        return ""
+    more = max(ENOUGH_SEEDS, 2 * seeds)
+    return (
+        f", but {seeds} seeds leave a 95% interval that begins at {low:.4f}; more seeds (--seeds {more}) "
+        "make it narrower"
     )
 
 

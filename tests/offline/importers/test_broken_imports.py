@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from banditroute.errors import LogError
+from banditroute.offline.logs.importers import IMPORTERS, SEVERAL_SCORES
 from banditroute.offline.logs.importers.convert import import_log
 
 WIDE = "sample_id,eval_name,a,b,a|total_cost,b|total_cost\n"
@@ -40,9 +41,9 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
     "a pickle": ("routerbench", "x.pkl", "x", r"a log is \.csv"),
     "no cost beside a score": ("routerbench", "x.csv", "sample_id,eval_name,a,b\ns,e,1,0\n", r"MODEL\|total_cost"),
     "no sample id": ("routerbench", "x.csv", "id,a,a|total_cost\n1,1,1\n", "no sample_id"),
-    "score of ten": ("routerbench", "x.csv", WIDE + "s,e,1,10,0,0\n", r"a score that is not .*row 1: 10"),
+    "score of ten": ("routerbench", "x.csv", WIDE + "s,e,1,10,0,0\n", r"no number from 0 to 1 in score .*row 1: 10"),
     "score in words": ("routerbench", "x.csv", WIDE + "s,e,1,1,0,0\nt,e,1,yes,0,0\n", r"row 2: yes"),
-    "cost below 0": ("routerbench", "x.csv", WIDE + "s,e,1,1,-1,0\n", "a total_cost that is not"),
+    "cost below 0": ("routerbench", "x.csv", WIDE + "s,e,1,1,-1,0\n", "no number .* in .*total_cost"),
     "one prompt twice": ("routerbench", "x.csv", WIDE + "s,e,1,1,0,0\n" * 2, "request s, model a, 2 rows"),
     "a torn line": ("routerbench", "x.csv", WIDE + "s,e,1,1,0,0\nt,e,1\n", r"1 line .*line 3"),
     "arena without id": ("routerarena", "x.jsonl", text({"llm_selected": "m"}), "no global_index"),
@@ -50,7 +51,7 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         "routerarena",
         "x.jsonl",
         text(ARENA, {**ARENA, "global_index": "B_2", "evaluation_result": {"score": 2}}),
-        r"a evaluation_result.score that is not .*row 2: 2",
+        r"no number from 0 to 1 in evaluation_result.score .*row 2: 2",
     ),
     "prior with latency in words": ("litellm-prior", "x.jsonl", text({**PRIOR, "latency_ms": "fast"}), "row 1: fast"),
     "prior with a lost model": (
@@ -70,7 +71,7 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         "litellm-spend",
         "x.csv",
         SPEND + "a,acompletion,1,1,2025-01-02,2025-01-01,m\n",
-        r"endTime - startTime that is not .*-86400",
+        r"in endTime - startTime .*-86400",
     ),
     "spend of embeddings only": (
         "litellm-spend",
@@ -83,7 +84,7 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         "openrouter",
         "x.csv",
         ACTIVITY + "g,2025-01-01,$0.1,5,m\n",
-        r"cost_total that is not .*row 1: \$0\.1",
+        r"in cost_total .*row 1: \$0\.1",
     ),
     "calls without id": ("openai", "x.jsonl", text({"model": "m"}), "no id and no custom_id"),
     "a batch that failed": (
@@ -99,20 +100,20 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         "langfuse",
         "x.jsonl",
         text({**TRACE, "usage_details": {"input": "many"}}),
-        r"usage_details.input that is not .*row 1: many",
+        r"in usage_details.input .*row 1: many",
     ),
     "inferences without function": ("tensorzero", "x.jsonl", text({"id": "i"}), "no function_name"),
     "inferences that took less than no time": (
         "tensorzero",
         "x.jsonl",
         text({**INFERENCE, "processing_time_ms": -5}),
-        "processing_time_ms / 1000 that is not",
+        "in processing_time_ms / 1000",
     ),
     "our own with a wrong propensity": (
         "banditroute",
         "x.jsonl",
         text({"request_id": "r", "model": "m", "propensity": 0}),
-        "probability in",
+        "probability above 0",
     ),
 }  # fmt: skip
 
@@ -133,7 +134,7 @@ SKIPPED: dict[str, tuple[str, str, str, list[str], str]] = {
         "x.csv",
         WIDE + "s,e,1,1,0,0\nt,e,1,yes,0,0\n",
         ["s", "s"],
-        "1 row has a score",
+        "1 row has no number from 0 to 1 in score",
     ),
     "a torn line": ("routerbench", "x.csv", WIDE + "s,e,1,1,0,0\nt,e,1\n", ["s", "s"], "1 line"),
     "a bad cell after a torn line": (
@@ -176,6 +177,26 @@ def test_an_unclear_quality_is_asked_about(tmp_path: Path) -> None:
         import_log("langfuse", tmp_path / "export", tmp_path / "out.csv")
     with pytest.raises(LogError, match="no score c; there are a, b"):
         import_log("langfuse", tmp_path / "export", tmp_path / "out.csv", quality="c")
+
+
+@pytest.mark.parametrize("form", sorted({*IMPORTERS} - {*SEVERAL_SCORES}))
+def test_a_quality_cannot_be_named_where_there_is_one_or_none(form: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(WIDE + "s,e,1,1,0,0\n")
+    with pytest.raises(
+        LogError, match=rf"^{form} has one quality or none.*several scores take it: langfuse, tensorzero"
+    ):
+        import_log(form, tmp_path / "x.csv", tmp_path / "out.csv", quality="a")
+
+
+@pytest.mark.parametrize(("form", "row"), [("langfuse", TRACE), ("tensorzero", INFERENCE)])
+def test_a_quality_cannot_be_named_where_no_scores_are(
+    form: str, row: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "x.jsonl").write_text(text(row))
+    import_log(form, tmp_path / "x.jsonl", tmp_path / "out.csv")
+    with pytest.raises(LogError, match=r"no scores beside these calls.*leave --quality out"):
+        import_log(form, tmp_path / "x.jsonl", tmp_path / "none.csv", quality="helpful")
+    assert not (tmp_path / "none.csv").exists()
 
 
 @pytest.mark.parametrize("form", ["langfuse", "tensorzero", "routerarena"])

@@ -23,3 +23,6 @@ IMPORTERS: dict[str, Callable[[Source], Table]] = {
     "tensorzero": tensorzero,
 }
 """Format, as the command line names it -> importer."""
+
+SEVERAL_SCORES = ("langfuse", "tensorzero")
+"""Formats that may keep several scores of one call."""

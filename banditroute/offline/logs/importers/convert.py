@@ -8,7 +8,7 @@ from pathlib import Path
 from banditroute.errors import LogError
 from banditroute.offline.logs.cells import TYPED
 from banditroute.offline.logs.files import SCHEMA, quoted, suggestion, unreadable
-from banditroute.offline.logs.importers import IMPORTERS
+from banditroute.offline.logs.importers import IMPORTERS, SEVERAL_SCORES
 from banditroute.offline.logs.importers.source import Source, Table, onto_unit
 from banditroute.offline.logs.queries import Progress, fetch
 from banditroute.offline.logs.shape import requests_of
@@ -53,6 +53,11 @@ def import_log(
             f"There is no format '{form}'; the formats are {', '.join(IMPORTERS)}."
             f"{suggestion(form, IMPORTERS)}"
         )
+    if quality is not None and form not in SEVERAL_SCORES:
+        raise LogError(
+            f"{form} has one quality or none, so --quality {quality} chooses nothing; leave it out. Formats "
+            f"with several scores take it: {', '.join(SEVERAL_SCORES)}."
+        )
     path, out = Path(path), Path(out)
     check_target(out)
     if out.exists() and path.exists() and out.samefile(path):
@@ -61,6 +66,11 @@ def import_log(
     try:
         source = Source(connection, path, quality)
         table = IMPORTERS[form](source)
+        if quality is not None and "quality" not in table.columns:
+            raise LogError(
+                f"There are no scores beside these calls, so none is named {quality}; name the folder that "
+                "has both, or leave --quality out."
+            )
         if scale is not None:
             table = _scaled(table, form, scale)
         return _convert(source, table, out, skip_bad, progress, scaled=scale is not None)
