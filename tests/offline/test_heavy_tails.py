@@ -58,14 +58,14 @@ def given(sd: float | None, quality: float, reps: int, *, uneven: bool = False) 
 
 
 def test_bills_of_heavy_tails_are_refused_a_normal_interval() -> None:
-    """150 logs, no weight above 4: the normal interval would cover .87 or so, and is given to few.
+    """150 logs, no weight above 4: the normal interval would cover .75 or so, and is given to few.
 
-    Measured over 1,000: to 9%. To more than 20% is seen less than once in 10,000 times; that it would cover
-    .93, about once in 50.
+    Measured over 1,000: to 27%. To more than 45% is seen less than once in 10,000 times, and so is that it
+    would cover .9.
     """
-    answered, _, plain = given(2.0, 0.8, 150)
-    assert answered <= 0.2
-    assert plain < 0.93
+    answered, _, plain = given(2.5, 0.8, 150)
+    assert answered <= 0.45
+    assert plain < 0.9
 
 
 @pytest.mark.parametrize("uneven", [False, True])
@@ -78,7 +78,7 @@ def test_bounded_rewards_are_answered_as_before(quality: float, uneven: bool) ->
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("sd", "least"), [(None, 1.0), (0.5, 0.98), (1.0, 0.85)])
+@pytest.mark.parametrize(("sd", "least"), [(None, 1.0), (0.5, 0.98), (1.0, 0.98)])
 def test_what_is_given_covers(sd: float | None, least: float) -> None:
     """1,000 logs: within 93–97% but for 2.6 standard errors: a false alarm in 200 where it is 93%."""
     answered, inside, _ = given(sd, 0.8, 1_000)
@@ -111,11 +111,11 @@ def priced(log: DecisionLog, usd: Floats) -> DecisionLog:
 
 def test_evaluate_says_who_carries_it_and_what_a_sequence_would() -> None:
     log = world(N, 1).logged(np.full((N, 3), 1 / 3), 1)
-    usd = np.random.default_rng(0).lognormal(-6.0, 2.0, N)
+    usd = np.random.default_rng(0).lognormal(-6.0, 3.0, N)
     result = evaluate(priced(log, usd), ["fixed:large"], weights={"usd": 20})
     logged, large = result.policies
     assert re.search(
-        r"rows? makes? up [\d.]+% of the variance, and a normal interval bears 20%: it takes more rows, or .*"
+        r"rows? makes? up [\d.]+% of the variance, and a normal interval bears 50%: it takes more rows, or .*"
         r"USD left out.* A sequence \(interval=\"sequence\", evaluate --interval sequence\) needs none",
         str(large.refused),
     )
@@ -123,10 +123,15 @@ def test_evaluate_says_who_carries_it_and_what_a_sequence_would() -> None:
     assert logged.leading.interval == "sequence"
     assert logged.leading.low < logged.leading.value < logged.leading.high
     assert any("The interval of what was as logged is a confidence sequence" in note for note in result.notes)
+    some = evaluate(
+        priced(log, np.random.default_rng(0).lognormal(-6.0, 1.75, N)), ["fixed:large"], weights={"usd": 20}
+    )
+    assert some.policies[1].refused is None
+    assert any(re.search(r"make up much of the variance of .*fixed:large \(\d\d%\)", n) for n in some.notes)
     even = evaluate(priced(log, np.full(N, 0.01)), ["fixed:large"], weights={"usd": 20})
     assert [row.refused for row in even.policies] == [None, None]
     assert even.policies[0].leading.interval == "normal"  # type: ignore[union-attr]
-    assert not any("confidence sequence" in note for note in even.notes)
+    assert not any("confidence sequence" in note or "much of the variance" in note for note in even.notes)
 
 
 def test_a_difference_to_a_log_of_heavy_tails_is_left_out() -> None:

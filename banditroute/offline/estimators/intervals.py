@@ -108,7 +108,8 @@ def answer(form: Form, terms: Terms, wish: Wish) -> PolicyValue:
     value, se = float(combined(form, terms.moments(form)[0])), standard_error(form, terms)
     reachable = terms.largest_possible() if wish.timed or wish.kind == "bernstein" else rows.largest
     kind: IntervalKind = wish.kind or "normal"
-    thin = _too_thin(terms, kind) or few_carry(*beyond(form, terms, se), kind, terms.what)
+    few, tail = beyond(form, terms, se)
+    thin = _too_thin(terms, kind) or few_carry(few, tail, kind, terms.what)
     if wish.kind is None and wish.timed and (reachable > LEARNERS_WEIGHT or thin):
         kind = "sequence"
     refusal = _refusal(form, terms, wish, kind, reachable, thin)
@@ -124,7 +125,7 @@ def answer(form: Form, terms: Terms, wish: Wish) -> PolicyValue:
             low, centre, high, refusal = math.nan, None, math.nan, _contradiction(ends, wish.level)
     return PolicyValue(
         form.name, value, low, high, len(rows), rows.ess, rows.largest, se, kind, rows.share, form.unbiased,
-        form.shown, refusal, centre,
+        form.shown, refusal, centre, tail,
     )  # fmt: skip
 
 

@@ -20,8 +20,11 @@ from banditroute.offline.logs.files import counted
 EXTREME = 5.0
 """The level is that above which so many effective rows (or clusters) lie."""
 
-MOST_BEYOND = 0.2
+MOST_BEYOND = 0.5
 """A normal interval bears this part of the variance in what lies beyond the level."""
+
+WORTH_SAYING = 0.2
+"""From this part on it is said beside the interval, which then misses more often than it says."""
 
 _SAMPLED = 4096
 

@@ -20,7 +20,8 @@ class PolicyValue:
     data where none was asked for (`se` is then that of DR). `unbiased` is said of IPS and DR alone.
 
     `centre` is that of a `sequence`, which it is read with: `value` may lie outside where a few weights are
-    large. None where the interval is of another kind, or none holds.
+    large. None where the interval is of another kind, or none holds. `tail` is the part of the variance in
+    what a few extreme rewards have beyond all others (`tails`).
     """
 
     estimator: str
@@ -37,6 +38,7 @@ class PolicyValue:
     parameter: float | None = None
     refusal: str | None = None
     centre: float | None = None
+    tail: float = 0.0
 
     @property
     def clip(self) -> float | None:

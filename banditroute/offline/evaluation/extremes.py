@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from banditroute.offline.estimators.tails import WORTH_SAYING
 from banditroute.offline.evaluation.findings import AS_LOGGED, Evaluated
 from banditroute.offline.evaluation.scoring import Evidence
 from banditroute.offline.logs.files import counted, some
@@ -45,6 +46,25 @@ def large_outcomes(evidence: Evidence, weights: Weights) -> Iterator[str]:
             f"rests on it with it. --weights {option}=0 leaves {name} out; a log without such rows, or with "
             f"their {name} capped, gives narrower intervals of another worth: that without them, or with the "
             "cap."
+        )
+
+
+def carried(results: Sequence[Evaluated]) -> Iterator[str]:
+    """Whose intervals hold less often than they say, as a few large bills, or waits, make up much of their
+    variance."""
+    much = [
+        f"{one.policy} ({one.leading.tail:.0%})"
+        for one in results
+        if one.leading is not None
+        and one.leading.interval in ("normal", "bootstrap")
+        and one.refused is None
+        and one.leading.tail > WORTH_SAYING
+    ]
+    if much:
+        yield (
+            "A few rewards far beyond all others (large bills, say) make up much of the variance of "
+            f"{some(much)}. Most such logs lack the next such bill, so the interval may miss several times "
+            "as often as its level says; more rows help, or USD capped in the log."
         )
 
 

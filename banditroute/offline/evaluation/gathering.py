@@ -15,7 +15,7 @@ from banditroute.offline.estimators import fit_q
 from banditroute.offline.estimators.forms import FORMS
 from banditroute.offline.estimators.intervals import INSTEAD, LEAST_ESS
 from banditroute.offline.estimators.value import IntervalKind
-from banditroute.offline.evaluation.extremes import large_outcomes, withheld
+from banditroute.offline.evaluation.extremes import carried, large_outcomes, withheld
 from banditroute.offline.evaluation.findings import Evaluated
 from banditroute.offline.evaluation.scoring import Evidence
 from banditroute.offline.logs.decisionlog import DecisionLog
@@ -205,6 +205,7 @@ def remarks(
         )
         yield from large_outcomes(evidence, settings.reward.weights)
     yield from withheld(results)
+    yield from carried(results)
     if log.source is not None:
         sources, counts = np.unique(
             [log.source[i] or "unknown" for i in evidence.rows.tolist()], return_counts=True
